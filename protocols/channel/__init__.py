@@ -1,0 +1,1 @@
+"""The wire between actors: frames, messages with epoch and sequence, outboxes, continuity."""

@@ -1,0 +1,1 @@
+"""The wire between the supervisor and each child: one socketpair, a few messages."""
