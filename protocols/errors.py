@@ -1,16 +1,16 @@
 """Every error of the project, sorted by who can do something about it.
 
 UpbitdError
-UsageError            our code broke a rule: fix the caller, never retry
-SettingsError         the owner's settings or command: say what to change, exit code 2
-ExchangeError         the exchange sent what its documentation does not allow
-DecodeFailure       one frame could not be read; the bytes are kept
-ExchangeRefused     an error frame or a REST error with a name
-ConnectionLost        the socket is gone: reconnect
-HeartbeatTimeout    silent past the limit
-HandshakeRefused    the upgrade was answered with an HTTP status
-AuthenticationError   keys are missing, unreadable or refused
-ChannelError          a peer on a channel broke the protocol: that one peer is dropped
+  UsageError            our code broke a rule: fix the caller, never retry
+  SettingsError         the owner's settings or command: say what to change, exit code 2
+  ExchangeError         the exchange sent what its documentation does not allow
+    DecodeFailure       one frame could not be read; the bytes are kept
+    ExchangeRefused     an error frame or a REST error with a name
+  ConnectionLost        the socket is gone: reconnect
+    HeartbeatTimeout    silent past the limit
+    HandshakeRefused    the upgrade was answered with an HTTP status
+  AuthenticationError   keys are missing, unreadable or refused
+  ChannelError          a peer on a channel broke the protocol: that one peer is dropped
 """
 
 from typing import Final
