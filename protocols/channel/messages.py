@@ -8,17 +8,21 @@ exactly once, or is told which are missing: the frame's header counts those that
 merged, and a `Gap` names those that were dropped. `protocols.channel.continuity` checks just that.
 """
 
-from typing import Final, Literal
+from typing import Final, Generic, Literal, TypeVar
 
 from msgspec import Raw, Struct
 
 PROTOCOL_VERSION: Final = 1
+
+BodyT = TypeVar("BodyT")
 
 Delivery = Literal["every", "latest", "sampled"]
 """`every`: nothing merged, nothing dropped but with a `Gap`; `latest`: the newest of a topic replaces the older one
 while it waits; `sampled`: as latest, and at most one in `sample_ms`."""
 
 Preference = Literal["both", "snapshot_only", "realtime_only"]
+
+SourceLink = Literal["none", "connecting", "up", "down", "parked"]
 
 LIVE: Final = 0
 CACHED: Final = 1
@@ -60,13 +64,14 @@ class Request(Struct, array_like=True, tag="request", frozen=True):
 class Welcome(Struct, array_like=True, tag="welcome", frozen=True):
     """First message of a server: who it is, which life of it, and how its source stands.
 
-    `link` is `up`, `down` (reconnecting), `parked` (waits for the owner), or `none` (it has no source of its own).
+    `link` is `connecting` (it never was up yet), `up`, `down` (reconnecting), `parked` (waits for the owner), or
+    `none` (it has no source of its own).
     """
 
     server: str
     incarnation: int
     epoch: int
-    link: str
+    link: SourceLink
     reason: str = ""
     version: int = PROTOCOL_VERSION
 
@@ -77,12 +82,12 @@ class Accepted(Struct, array_like=True, tag="accepted", frozen=True):
     version: int
 
 
-class Event(Struct, array_like=True, tag="event", frozen=True, gc=False):
-    """One message on one topic.
+class Event(Struct, Generic[BodyT], array_like=True, tag="event", frozen=True, gc=False):
+    """One message on one topic; `Event[Raw]` to pass it on unread, `Event[DataMessage]` to read it.
 
     `received_ns` is the monotonic clock of this machine when the bytes arrived, `wall_ns` the time of day then
     (since the epoch, UTC). `origin` is `LIVE`, `CACHED` (the last known value, for a late comer) or `RECOVERED`
-    (fetched after an outage). `body` stays unread by whoever only passes it on.
+    (fetched after an outage).
     """
 
     topic: str
@@ -91,7 +96,7 @@ class Event(Struct, array_like=True, tag="event", frozen=True, gc=False):
     received_ns: int
     wall_ns: int
     origin: int
-    body: Raw
+    body: BodyT
 
 
 class Down(Struct, array_like=True, tag="down", frozen=True):
@@ -137,4 +142,4 @@ class Reply(Struct, array_like=True, tag="reply", frozen=True):
 
 
 ClientMessage = Hello | Wants | Request
-ServerMessage = Event | Welcome | Accepted | Down | Up | Gap | WantProblem | Reply
+ServerMessage = Event[Raw] | Welcome | Accepted | Down | Up | Gap | WantProblem | Reply

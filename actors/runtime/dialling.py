@@ -1,0 +1,304 @@
+"""Dialling a channel: one link to a serving actor that survives the other side's restarts.
+
+A link has no task of its own. Whoever iterates it dials, reads, decodes and, when the other side went away, dials
+again and declares the same wants. What the iteration yields is in order: events, and between them `Down`, `Up`, `Gap`
+and `WantProblem`.
+
+    async with actor.dial("public") as feed:
+        await feed.want_topics("ticker/KRW-BTC")
+        async for item in feed:
+            ...
+"""
+
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+import trio
+from structlog.typing import FilteringBoundLogger
+
+from actors.runtime.publishing import Counter
+from protocols.channel.continuity import Continuity
+from protocols.channel.framing import FrameSplitter, pack_frame
+from protocols.channel.messages import (
+    Accepted,
+    Delivery,
+    Down,
+    Event,
+    Gap,
+    Hello,
+    Preference,
+    Reply,
+    Request,
+    Up,
+    Want,
+    WantProblem,
+    Wants,
+    Welcome,
+)
+from protocols.errors import ChannelError, UpbitdError, UsageError
+from protocols.upbit.messages import DataMessage
+
+READ_BYTES: Final = 262144
+REQUEST_TIMEOUT_S: Final = 10.0
+REDIAL_FIRST_S: Final = 0.02
+REDIAL_CAP_S: Final = 1.0
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_reply = msgspec.msgpack.Decoder(Event[msgspec.Raw] | Welcome | Accepted | Down | Up | Gap | Reply).decode
+
+Item = Event[Any] | Down | Up | Gap | WantProblem
+Arguments = dict[str, str | int | float | bool | list[str] | None]
+
+
+class Dial:
+    """A link to the actor that serves on a Unix socket.
+
+    Args:
+        path: the socket in the run directory.
+        client: who dials, for the other side's log.
+        counters: where received, merged and missed events are counted.
+        log: where problems of the link are told.
+        bodies: the types of the events' bodies; the exchange's messages unless another actor's topics are wanted.
+        progressed: told how many events were consumed, each time more are asked for.
+
+    Attributes:
+        continuity: proof that nothing was missed, or what.
+        server: who answered, once it did.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        client: str,
+        counters: Counter,
+        log: FilteringBoundLogger,
+        *,
+        bodies: Any = DataMessage,  # noqa: ANN401 - a type or a union of types
+        progressed: Callable[[int], None] | None = None,
+    ) -> None:
+        self._path = path
+        self._client = client
+        self._counters = counters
+        self._log = log
+        self._progressed = progressed
+        server_message = Event[bodies] | Welcome | Accepted | Down | Up | Gap | WantProblem | Reply
+        self._decode = msgspec.msgpack.Decoder(server_message).decode
+        self._stream: trio.SocketStream | None = None
+        self._splitter = FrameSplitter()
+        self._send_lock = trio.Lock()
+        self._wants = Wants(0, ())
+        self._waiting: list[Item] = []
+        self._is_up: bool | None = None
+        self._down_since_ns = 0
+        self._epoch = 0
+        self._resumed: set[str] = set()
+        self._is_closed = False
+        self.continuity = Continuity()
+        self.server: Welcome | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Leave: the serving actor frees this client's wants as soon as it sees the link end."""
+        self._is_closed = True
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            await trio.aclose_forcefully(stream)
+
+    async def want(self, wants: Iterable[Want]) -> None:
+        """Want exactly these topics from now on, also after every reconnect; replaces what was wanted before."""
+        if self._is_closed:
+            raise UsageError(f"{self._client}: the link to {self._path.name} is closed; dial a new one")
+        before = {want.topic for want in self._wants.wants}
+        self._wants = Wants(self._wants.version + 1, tuple(wants))
+        for topic in before - {want.topic for want in self._wants.wants}:
+            self.continuity.forget(topic)
+        if self._stream is not None:
+            await self._send(self._stream, self._wants)
+
+    async def want_topics(
+        self, *topics: str, delivery: Delivery = "every", sample_ms: int = 0, preference: Preference = "both"
+    ) -> None:
+        """Want exactly these topics, all in the same way."""
+        await self.want(Want(topic, delivery, sample_ms, preference) for topic in topics)
+
+    async def request(self, method: str, arguments: Arguments | None = None) -> Any:  # noqa: ANN401
+        """Ask the serving actor one question, on a link of its own."""
+        return await request(self._path, self._client, method, arguments)
+
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        """Iterate over items one by one; there is one checkpoint for each batch, not for each item."""
+        while not self._is_closed:
+            for item in await self.receive():
+                yield item
+
+    async def receive(self) -> list[Item]:
+        """Wait for the next batch: all that one read brought. Dials, and dials again, as needed."""
+        while True:
+            if self._waiting:
+                items, self._waiting = self._waiting, []
+                return items
+            stream = self._stream or await self._dial()
+            try:
+                chunk = await stream.receive_some(READ_BYTES)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                chunk = b""
+            if chunk:
+                self._read(chunk)
+            elif self._is_closed:
+                return []
+            else:
+                self._lose("the link ended")
+
+    async def _dial(self) -> trio.SocketStream:
+        delay_s = REDIAL_FIRST_S
+        while True:
+            try:
+                stream = await trio.open_unix_socket(str(self._path))
+                self._splitter = FrameSplitter()
+                self._resumed = {want.topic for want in self._wants.wants} if self.server is not None else set()
+                await self._send(stream, Hello(self._client, os.getpid()))
+                await self._send(stream, self._wants)
+            except OSError as error:
+                # Nobody serves there yet, or any more: the supervisor holds the socket of each child it knows.
+                self._log.info("channel.no_answer", server=self._path.stem, reason=str(error), retry_s=delay_s)
+                await trio.sleep(delay_s)
+                delay_s = min(delay_s * 2, REDIAL_CAP_S)
+            except trio.BrokenResourceError:
+                await trio.sleep(delay_s)
+                delay_s = min(delay_s * 2, REDIAL_CAP_S)
+            else:
+                self._stream = stream
+                return stream
+
+    async def _send(self, stream: trio.SocketStream, message: msgspec.Struct) -> None:
+        async with self._send_lock:
+            try:
+                await stream.send_all(pack_frame(_encode(message)))
+            except trio.BrokenResourceError:
+                if stream is not self._stream:
+                    raise
+                # The reader sees the end of the link as well, dials again and declares the newest wants.
+            except BaseException:
+                # Half a frame may be out: the link is of no further use.
+                await trio.aclose_forcefully(stream)
+                raise
+
+    def _read(self, chunk: bytes) -> None:
+        """Decode what one read brought; what does not fit ends the link, which is then dialled again."""
+        decode, saw, append, resumed = self._decode, self.continuity.saw_event, self._waiting.append, self._resumed
+        events = 0
+        try:
+            for payload, merged in self._splitter.feed(chunk):
+                message = decode(payload)
+                if message.__class__ is Event:
+                    position = self.continuity.position(message.topic) if resumed else None
+                    missing = saw(message, merged)
+                    if resumed and message.topic in resumed:
+                        resumed.discard(message.topic)
+                        if position == (message.epoch, message.sequence):
+                            continue  # The last value, which this client already had before it was detached.
+                        if missing:
+                            self._tell_detached(message, missing)
+                    events += 1
+                    append(message)
+                else:
+                    self._read_marker(message)
+        except (ChannelError, msgspec.MsgspecError) as error:
+            self._counters.add("channel_errors")
+            self._log.warning("channel.unreadable", server=self._path.stem, reason=str(error))
+            self._lose("the link sent something unreadable")
+        self._counters.add("events_received", events)
+        if self._progressed is not None:
+            self._progressed(events)
+
+    def _tell_detached(self, event: Event[Any], missing: int) -> None:
+        self.continuity.unannounced -= missing
+        gap = Gap(event.topic, event.epoch, event.sequence - missing, event.sequence - 1, "not attached")
+        self.continuity.missed += missing
+        self._waiting.append(gap)
+
+    def _read_marker(self, message: Welcome | Accepted | Down | Up | Gap | WantProblem | Reply) -> None:
+        if isinstance(message, Welcome):
+            self.server = message
+            self._epoch = message.epoch
+            if message.link in {"up", "none"}:
+                self._go_up(message.epoch)
+            elif message.link != "connecting":
+                self._go_down(message.reason, parked=message.link == "parked")
+        elif isinstance(message, Up):
+            self._go_up(message.epoch)
+        elif isinstance(message, Down):
+            self._go_down(message.reason, parked=message.parked)
+        elif isinstance(message, Gap):
+            self.continuity.saw_gap(message)
+            self._counters.add("gaps")
+            self._waiting.append(message)
+        elif isinstance(message, WantProblem):
+            self._log.warning("channel.want_problem", topic=message.topic, reason=message.reason)
+            self._waiting.append(message)
+
+    def _go_up(self, epoch: int) -> None:
+        self._epoch = epoch
+        if not self._is_up:
+            now_ns = time.monotonic_ns()
+            outage_s = (now_ns - self._down_since_ns) / 1e9 if self._is_up is False else 0.0
+            self._is_up = True
+            self._waiting.append(Up(epoch, outage_s, now_ns))
+
+    def _go_down(self, reason: str, *, parked: bool) -> None:
+        if self._is_up is not False:
+            self._is_up = False
+            self._down_since_ns = time.monotonic_ns()
+            self._waiting.append(Down(self._epoch, reason, self._down_since_ns, parked))
+        elif parked:
+            self._waiting.append(Down(self._epoch, reason, self._down_since_ns, parked=True))
+
+    def _lose(self, reason: str) -> None:
+        if self._stream is not None:
+            self._stream.socket.close()
+            self._stream = None
+        if self._is_up:
+            self._go_down(f"{self._path.stem}: {reason}", parked=False)
+
+
+async def request(
+    path: Path,
+    client: str,
+    method: str,
+    arguments: Arguments | None = None,
+    *,
+    timeout_s: float = REQUEST_TIMEOUT_S,
+) -> Any:  # noqa: ANN401 - what the method returns, as plain msgpack values
+    """Ask the actor that serves on `path` one question and return its answer.
+
+    Raises:
+        UpbitdError: the actor answered with an error, or not within `timeout_s`; the message says which.
+        OSError: nobody serves there.
+    """
+    with trio.move_on_after(timeout_s):
+        stream = await trio.open_unix_socket(str(path))
+        async with stream:
+            hello, question = Hello(client, os.getpid()), Request(1, method, arguments or {})
+            await stream.send_all(pack_frame(_encode(hello)) + pack_frame(_encode(question)))
+            splitter = FrameSplitter()
+            while chunk := await stream.receive_some(READ_BYTES):
+                for payload, _merged in splitter.feed(chunk):
+                    message = _decode_reply(payload)
+                    if isinstance(message, Reply):
+                        if message.error:
+                            raise UpbitdError(message.error)
+                        return msgspec.msgpack.decode(message.result)
+        raise UpbitdError(f"{path.stem} ended the link without an answer to {method!r}; ask again")
+    raise UpbitdError(f"{path.stem} did not answer {method!r} within {timeout_s} s; see `upbitd status`")
