@@ -1,0 +1,1 @@
+"""The supervisor: starts, watches, restarts and stops processes. It knows no exchange."""

@@ -1,0 +1,1 @@
+"""Commands about the tree, one file each; `supervisor.main` gathers them."""

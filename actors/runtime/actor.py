@@ -1,0 +1,111 @@
+"""What an actor's coroutine holds in its hands: its name, its log, its socket, its way to the supervisor."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actors.runtime.counters import Counters
+from actors.runtime.heartbeat import Progress
+from protocols.control.messages import FromChild, Parked, Ready, Unparked
+
+if TYPE_CHECKING:
+    from actors.runtime.dialling import Dial
+    from actors.runtime.publishing import Publisher
+
+
+class Secrets(Mapping[str, str]):
+    """Values that only this actor may hold, by name; printing the mapping shows the names alone."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Secrets({', '.join(f'{name}=***' for name in self._values)})"
+
+
+class Actor:
+    """One life of one actor.
+
+    Attributes:
+        name: its name in the settings.
+        pid: its process id.
+        incarnation: 1 for the first life of this actor, then 2, 3, ...
+        run_dir: where the sockets of all actors are.
+        secrets: values from the supervisor's environment that only this actor got.
+        log: structlog logger, bound with the actor's name and pid.
+        counters: numbers shown by `upbitd status`.
+        publisher: topics that this actor serves on its own socket.
+        progress: how much input it has consumed.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        pid: int,
+        incarnation: int,
+        run_dir: Path,
+        secrets: Mapping[str, str],
+        log: Any,  # noqa: ANN401 - structlog's bound loggers are made at run time
+        counters: Counters,
+        publisher: "Publisher",
+        tell: Callable[[FromChild], None],
+    ) -> None:
+        self.name = name
+        self.pid = pid
+        self.incarnation = incarnation
+        self.run_dir = run_dir
+        self.secrets = Secrets(secrets)
+        self.log = log
+        self.counters = counters
+        self.publisher = publisher
+        self.progress = Progress()
+        self._tell = tell
+        self._is_ready = False
+        self._parked_for = ""
+
+    def ready(self) -> None:
+        """Tell the supervisor that the work has begun; further calls do nothing."""
+        if not self._is_ready:
+            self._is_ready = True
+            self._tell(Ready(pid=self.pid))
+
+    def park(self, reason: str) -> None:
+        """Tell the owner, by `upbitd status`, what he must do before this actor can work; it lives on meanwhile.
+
+        An actor that parks is ready first: the rest of the tree has nothing to wait for. The same reason again does
+        nothing.
+        """
+        self.ready()
+        if reason != self._parked_for:
+            self._parked_for = reason
+            self._tell(Parked(reason=reason))
+
+    def unpark(self) -> None:
+        """Take back `park`: the actor works again."""
+        if self._parked_for:
+            self._parked_for = ""
+            self._tell(Unparked())
+
+    def progressed(self, n: int = 1) -> None:
+        """Count `n` pieces of input as consumed."""
+        self.progress.consumed += n
+
+    def on_request(self, method: str, handler: Callable[..., Awaitable[object]]) -> None:
+        """Answer `method` on this actor's socket; `state` is what `upbitd show` prints."""
+        self.publisher.on_request(method, handler)
+
+    def dial(self, server: str) -> "Dial":
+        """Return a link to another actor by its name, to be used with `async with`."""
+        from actors.runtime.dialling import Dial  # noqa: PLC0415 - an actor that dials nobody need not load it
+
+        return Dial(self.run_dir / f"{server}.sock", client=self.name, counters=self.counters, log=self.log)

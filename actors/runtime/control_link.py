@@ -1,0 +1,113 @@
+"""The child's end of the control link: tells the supervisor how it goes, hears when to stop.
+
+What waits to be told is bounded by its meaning: of each kind (ready, parked or not, heartbeat) only the newest counts,
+so a supervisor that does not read for a while costs a few hundred bytes and finds the present state afterwards.
+"""
+
+import socket
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import trio
+
+from protocols.channel.framing import HEADER, FrameSplitter, pack_frame
+from protocols.control.messages import FromChild, Heartbeat, Parked, Ready, Start, Stop, ToChild, Unparked
+from protocols.errors import ChannelError, ConnectionLost
+
+RECEIVE_BYTES: Final = 65536
+LAST_WORDS_S: Final = 0.5
+"""How long a dying child may wait for room in the socket's buffer; the supervisor reads within milliseconds."""
+
+_SLOTS: Final[dict[type, str]] = {Ready: "ready", Parked: "parked", Unparked: "parked", Heartbeat: "heartbeat"}
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(ToChild).decode
+
+
+def receive_start(link: socket.socket) -> tuple[Start, socket.socket, bytes]:
+    """Block until the first frame is here: the `Start` message, the actor's listening socket, and bytes that followed.
+
+    Raises:
+        ConnectionLost: the supervisor ended before it said anything.
+        ChannelError: the first frame is not a `Start` with exactly one descriptor.
+    """
+    data, descriptors, _flags, _address = socket.recv_fds(link, RECEIVE_BYTES, 1)
+    while not _is_complete(data):
+        chunk = link.recv(RECEIVE_BYTES)
+        if not chunk:
+            raise ConnectionLost("control link: the supervisor ended before it sent the first frame")
+        data += chunk
+    end = HEADER.size + HEADER.unpack_from(data)[0]
+    start = _decode(data[HEADER.size : end])
+    if not isinstance(start, Start) or len(descriptors) != 1:
+        raise ChannelError(f"control link: expected start with one descriptor, got {type(start).__name__}")
+    return start, socket.socket(fileno=descriptors[0]), data[end:]
+
+
+def _is_complete(data: bytes) -> bool:
+    return len(data) >= HEADER.size and len(data) >= HEADER.size + int(HEADER.unpack_from(data)[0])
+
+
+def send_last_words(link: socket.socket, message: FromChild) -> None:
+    """Send one message outside of any loop, right before the process ends; a supervisor that is gone is no error."""
+    try:
+        link.settimeout(LAST_WORDS_S)
+        link.sendall(pack_frame(_encode(message)))
+    except OSError:
+        return
+
+
+class ControlLink:
+    """The control link while the loop runs."""
+
+    def __init__(self, link: socket.socket, *, already_read: bytes = b"") -> None:
+        link.setblocking(False)
+        self._socket = trio.socket.from_stdlib_socket(link)
+        self._splitter = FrameSplitter()
+        self._already_read = already_read
+        self._slots: dict[str, FromChild] = {}
+        self._something_to_tell = trio.Event()
+
+    def tell(self, message: FromChild) -> None:
+        """Queue a message without blocking; it replaces an older one of its kind that is still waiting."""
+        slot = _SLOTS[type(message)]
+        self._slots.pop(slot, None)
+        self._slots[slot] = message
+        self._something_to_tell.set()
+
+    def untold(self) -> list[FromChild]:
+        """Return what is still waiting; for the end of the process, when the writer has stopped."""
+        told, self._slots = self._slots, {}
+        return list(told.values())
+
+    async def run_writer(self) -> None:
+        """Send what was told, until cancelled or until the supervisor is gone (the reader acts on that)."""
+        stream = trio.SocketStream(self._socket)
+        try:
+            while True:
+                await self._something_to_tell.wait()
+                self._something_to_tell = trio.Event()
+                told, self._slots = self._slots, {}
+                await stream.send_all(b"".join(pack_frame(_encode(message)) for message in told.values()))
+        except (trio.BrokenResourceError, OSError):
+            return
+
+    async def run_reader(self, *, stop: Callable[[Stop], None], orphaned: Callable[[], None]) -> None:
+        """Hand in each `Stop`; call `orphaned` when the link ends, because the supervisor is gone then."""
+        self._take(self._already_read, stop)
+        while True:
+            try:
+                chunk = await self._socket.recv(RECEIVE_BYTES)
+            except OSError:
+                chunk = b""
+            if not chunk:
+                orphaned()
+                return
+            self._take(chunk, stop)
+
+    def _take(self, chunk: bytes, stop: Callable[[Stop], None]) -> None:
+        for payload, _merged in self._splitter.feed(chunk):
+            message = _decode(payload)
+            if isinstance(message, Stop):
+                stop(message)

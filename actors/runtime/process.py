@@ -1,0 +1,125 @@
+"""The life of an actor's process once it is safe: settings, log, loop, last words."""
+
+import os
+import signal
+import socket
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import trio
+
+from actors.runtime.actor import Actor
+from actors.runtime.control_link import ControlLink, send_last_words
+from actors.runtime.counters import Counters
+from actors.runtime.entries import Entry, load_entry
+from actors.runtime.heartbeat import run_heartbeat
+from actors.runtime.lifeline import EXIT_ORPHANED
+from actors.runtime.logs import Redaction, configure_logs, get_logger
+from actors.runtime.publishing import Publisher
+from actors.runtime.serving import serve_channel
+from protocols.control.messages import Failed, Start, Stop
+from protocols.errors import SettingsError
+
+EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
+
+
+def run_process(start: Start, *, link: socket.socket, listener: socket.socket, already_read: bytes) -> int:
+    """Run the actor to its end and return the process's exit code; an error is told to the supervisor, not printed."""
+    redaction = Redaction(start.secrets.values())
+    configure_logs(level=start.log_level, redaction=redaction)
+    # From here the loop listens for SIGTERM; one that comes before it does waits.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    control = ControlLink(link, already_read=already_read)
+    try:
+        entry, settings = _load(start)
+        trio.run(_run_actor, start, entry, settings, control, listener)
+    except BaseException as error:  # noqa: BLE001 - the edge of the process: all that ends it is reported here
+        code, failed = _verdict(error, redaction)
+    else:
+        code, failed = EXIT_OK, None
+    for message in (*control.untold(), *([] if failed is None else [failed])):
+        send_last_words(link, message)
+    return code
+
+
+def _load(start: Start) -> tuple[Entry, object]:
+    """Import the actor and read its settings; the supervisor checked both, but files may have changed since."""
+    entry = load_entry(start.entry)
+    if entry.settings_type is None:
+        return entry, None
+    try:
+        return entry, msgspec.msgpack.decode(start.settings, type=entry.settings_type)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"settings of {start.name}: {error}") from error
+
+
+async def _run_actor(
+    start: Start, entry: Entry, settings: object, control: ControlLink, listener: socket.socket
+) -> None:
+    pid = os.getpid()
+    log = get_logger(actor=start.name, pid=pid)
+    counters = Counters()
+    actor = Actor(
+        name=start.name,
+        pid=pid,
+        incarnation=start.incarnation,
+        run_dir=Path(start.run_dir),
+        secrets=start.secrets,
+        log=log,
+        counters=counters,
+        publisher=Publisher(start.name, start.incarnation, counters),
+        tell=control.tell,
+    )
+    listener.setblocking(False)
+    async with trio.open_nursery() as nursery:
+        work = trio.CancelScope()
+
+        def stop(message: Stop) -> None:
+            log.debug("actor.stop", deadline_s=message.deadline_s)
+            work.cancel()
+
+        nursery.start_soon(_stop_on_sigterm, work)
+        nursery.start_soon(control.run_writer)
+        nursery.start_soon(lambda: control.run_reader(stop=stop, orphaned=_end_orphaned))
+        nursery.start_soon(
+            lambda: run_heartbeat(control.tell, every_s=start.heartbeat_s, progress=actor.progress, counters=counters)
+        )
+        nursery.start_soon(serve_channel, listener, actor.publisher, log)
+        with work:
+            await (entry.function(actor) if entry.settings_type is None else entry.function(actor, settings))
+        nursery.cancel_scope.cancel()
+
+
+async def _stop_on_sigterm(work: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        async for _number in signals:
+            work.cancel()
+
+
+def _end_orphaned() -> None:
+    """Without its supervisor a process of the tree must not go on, not even to clean up at leisure."""
+    os._exit(EXIT_ORPHANED)
+
+
+def _verdict(error: BaseException, redaction: Redaction) -> tuple[int, Failed | None]:
+    """Turn what ended the loop into an exit code and last words."""
+    leaves = list(_leaves(error))
+    first = leaves[0]
+    if len(leaves) == 1 and isinstance(first, SystemExit):
+        code = first.code if isinstance(first.code, int) else int(first.code is not None)
+        return code, None
+    summary = f"{type(first).__name__}: {first}" if len(leaves) == 1 else f"{len(leaves)} errors, first {first!r}"
+    text = "".join(traceback.format_exception(error))
+    failed = Failed(summary=redaction.text(summary.splitlines()[0]), traceback=redaction.text(text))
+    return (EXIT_SETTINGS if isinstance(first, SettingsError) else EXIT_FAILED), failed
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

@@ -1,0 +1,63 @@
+"""`upbitd run`."""
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import click
+import trio
+
+from actors.runtime.logs import Redaction, configure_logs
+from supervisor.commands.options import run_dir_option
+from supervisor.lifecycle import Lifecycle
+from supervisor.name_clash import check_names
+from supervisor.run_dir import RunDir, find_run_dir, open_run_dir
+from supervisor.settings import Settings, default_settings_file, load_settings, take_environment
+from supervisor.signals import stop_on_signals, stop_signals
+from supervisor.tree import Tree, run_tree
+
+
+@click.command()
+@click.option("-c", "--config", "file", metavar="FILE", help="Settings file; the default one comes with upbitd.")
+@click.option("--set", "overrides", metavar="TABLE.KEY=VALUE", multiple=True, help="Override one setting; repeatable.")
+@click.option("--events", metavar="FILE", help="Where lifecycle events go; default RUN_DIR/lifecycle.jsonl.")
+@run_dir_option
+def run(file: str | None, overrides: tuple[str, ...], events: str | None, run_dir: str | None) -> None:
+    """Run the supervised tree in the foreground until SIGINT, SIGTERM or `upbitd stop`.
+
+    Settings come from FILE, then from variables such as UPBITD_EXCHANGE__WEBSOCKET_URL, then from --set.
+    """
+    check_names()
+    directory = find_run_dir(run_dir, os.environ)
+    variables = take_environment(os.environ)
+    path = Path(file) if file else default_settings_file()
+    extend_import_path(path)
+    settings = load_settings(path, variables=variables, overrides=overrides)
+    opened = open_run_dir(directory)
+    with opened.locked():
+        configure_logs(level=settings.flags.log_level, redaction=Redaction(settings.secrets.values()))
+        lifecycle = Lifecycle(Path(events) if events else opened.lifecycle_file)
+        try:
+            trio.run(run_until_signalled, settings, opened, lifecycle)
+        finally:
+            lifecycle.close()
+
+
+def extend_import_path(settings_file: Path) -> None:
+    """Find an owner's own actors beside the settings file or in the working directory; installed packages win."""
+    for folder in (settings_file.absolute().parent, Path.cwd()):
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
+
+
+async def run_until_signalled(settings: Settings, run_dir: RunDir, lifecycle: Lifecycle) -> None:
+    """Run a tree until a signal or a command stops it."""
+    with stop_signals() as signals:
+        async with trio.open_nursery() as watching:
+            async with trio.open_nursery() as running:
+                tree: Tree = await running.start(
+                    partial(run_tree, settings, run_dir, lifecycle=lifecycle, stop=trio.Event())
+                )
+                watching.start_soon(stop_on_signals, signals, tree)
+            watching.cancel_scope.cancel()

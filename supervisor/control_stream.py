@@ -1,0 +1,67 @@
+"""The supervisor's end of one child's control link."""
+
+import socket
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import trio
+
+from protocols.channel.framing import FrameSplitter, pack_frame
+from protocols.control.messages import FromChild, Start, Stop
+from protocols.errors import ChannelError
+
+RECEIVE_BYTES: Final = 65536
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(FromChild).decode
+
+
+class ControlStream:
+    """Sends `Start` and `Stop`, hands in what the child tells."""
+
+    def __init__(self, control: socket.socket) -> None:
+        control.setblocking(False)
+        self._socket = trio.socket.from_stdlib_socket(control)
+        self._sending = trio.Lock()
+
+    async def send_start(self, start: Start, listener: socket.socket) -> None:
+        """Send the first message with the child's listening socket attached to its first byte."""
+        frame = pack_frame(_encode(start))
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, listener.fileno().to_bytes(4, "little"))]
+        async with self._sending:
+            sent = await self._socket.sendmsg([frame], rights)
+            await self._send_all(frame[sent:])
+
+    async def send_stop(self, deadline_s: float) -> None:
+        """Ask the child to end; one that hung up cannot be asked, and the ladder goes on."""
+        try:
+            async with self._sending:
+                await self._send_all(pack_frame(_encode(Stop(deadline_s=deadline_s))))
+        except OSError:
+            return
+
+    async def _send_all(self, data: bytes) -> None:
+        while data:
+            data = data[await self._socket.send(data) :]
+
+    async def run_reader(self, tell: Callable[[FromChild], None]) -> None:
+        """Hand in each message until the link ends.
+
+        Raises:
+            ChannelError: the child sent what the protocol does not allow.
+        """
+        splitter = FrameSplitter()
+        while True:
+            try:
+                chunk = await self._socket.recv(RECEIVE_BYTES)
+            except OSError:
+                return
+            if not chunk:
+                return
+            for payload, _merged in splitter.feed(chunk):
+                try:
+                    message = _decode(payload)
+                except msgspec.MsgspecError as error:
+                    raise ChannelError(f"control link: message not understood: {error}") from None
+                tell(message)

@@ -1,0 +1,47 @@
+"""The history of the tree: one JSON object a line in RUN_DIR/lifecycle.jsonl, for programs that watch or test it."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+ROTATE_BYTES: Final = 16 * 1024 * 1024
+"""At this size the file is renamed to `.1`, which replaces an older one: 32 MiB of history at most."""
+
+
+class Lifecycle:
+    """Appends events; every line is written with one system call and is on its way before the next decision."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        rotate_bytes: int = ROTATE_BYTES,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._path = path
+        self._rotate_bytes = rotate_bytes
+        self._monotonic_ns = monotonic_ns
+        self._fd = self._open()
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def write(self, event: str, *, child: str | None, pid: int | None, **fields: object) -> None:
+        """Append one event with the monotonic time `t_ns`; extra `fields` follow the common ones."""
+        line = msgspec.json.encode({"event": event, "child": child, "pid": pid, "t_ns": self._monotonic_ns(), **fields})
+        if os.fstat(self._fd).st_size + len(line) >= self._rotate_bytes:
+            self._rotate()
+        os.write(self._fd, line + b"\n")
+
+    def _rotate(self) -> None:
+        os.close(self._fd)
+        self._path.replace(self._path.with_name(self._path.name + ".1"))
+        self._fd = self._open()
+
+    def close(self) -> None:
+        """Close the file; further writes are an error."""
+        os.close(self._fd)

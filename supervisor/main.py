@@ -1,0 +1,110 @@
+"""The command `upbitd`: gathers all commands, each imported when it is called, and turns errors into one line."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import click
+
+from protocols.errors import SettingsError, UpbitdError
+
+EXIT_FAILED: Final = 1
+EXIT_BAD_INPUT: Final = 2
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "demo": ("supervisor.commands.demo", "The whole tree against the built-in simulated exchange, with a live view."),
+    "run": ("supervisor.commands.run", "Run the supervised tree in the foreground."),
+    "status": ("supervisor.commands.status", "Show the tree: states, restarts, uptime, memory, counters."),
+    "restart": ("supervisor.commands.restart", "Stop and start one child."),
+    "stop": ("supervisor.commands.stop", "Stop the tree in order."),
+    "show": ("actors.commands.show", "Show an actor's state: prices and alerts, open orders, top turnover."),
+    "watch": ("actors.commands.watch", "Attach as one more consumer and print events."),
+    "simulate": ("actors.commands.simulate", "Serve a simulated exchange."),
+}
+"""Name to module and summary; the module has the command as an attribute of the same name."""
+
+
+class LazyCommands(click.Group):
+    """Lists the commands without importing them."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """Import one command."""
+        if name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(COMMANDS[name][0]), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[name][0]}.{name} is not a click command")
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list for `--help` from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_module, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="upbitd", prog_name="upbitd")
+def upbitd() -> None:
+    """Keep one trader's link to the Upbit exchange alive, as a supervised tree of processes."""
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 it worked, 1 it failed while running, 2 bad input or settings."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command and return the exit code; expected errors become lines on stderr."""
+    try:
+        result = upbitd.main(arguments, prog_name="upbitd", standalone_mode=False)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx is not None else "upbitd"
+        return _complain(f"{error.format_message()} (see `{where} --help`)", EXIT_BAD_INPUT)
+    except click.ClickException as error:
+        return _complain(error.format_message(), error.exit_code)
+    except click.Abort:
+        return _complain("interrupted", EXIT_FAILED)
+    except SettingsError as error:
+        return _complain(str(error), EXIT_BAD_INPUT)
+    except UpbitdError as error:
+        return _complain(str(error), EXIT_FAILED)
+    except ExceptionGroup as group:
+        return _complain_of_group(group)
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does.
+        sys.stderr.close()
+        return EXIT_FAILED
+    return result if isinstance(result, int) else 0
+
+
+def _complain_of_group(group: ExceptionGroup[Exception]) -> int:
+    """Report expected errors that came through nurseries; anything else among them is a bug and keeps its traceback."""
+    expected, others = group.split(UpbitdError)
+    if expected is None or others is not None:
+        raise group
+    leaves = list(_leaves(expected))
+    is_bad_input = all(isinstance(leaf, SettingsError) for leaf in leaves)
+    return _complain("\n".join(map(str, leaves)), EXIT_BAD_INPUT if is_bad_input else EXIT_FAILED)
+
+
+def _leaves(group: BaseExceptionGroup[UpbitdError]) -> Iterator[UpbitdError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _complain(text: str, code: int) -> int:
+    for line in text.splitlines():
+        click.echo(f"upbitd: {line}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

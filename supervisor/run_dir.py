@@ -1,0 +1,135 @@
+"""The run directory: where one tree has its sockets, its history and its lock. Nobody else may look into it."""
+
+import contextlib
+import fcntl
+import os
+import socket
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from protocols.errors import SettingsError
+
+MAX_SOCKET_PATH_BYTES: Final = 100
+"""The kernel takes 107 bytes in sockaddr_un.sun_path, unix(7)."""
+
+BACKLOG: Final = 128
+"""Dials that wait while an actor restarts."""
+
+
+class RunDir:
+    """A checked run directory and the paths in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def control_socket(self) -> Path:
+        """Where `upbitd status`, `restart` and `stop` reach the supervisor."""
+        return self.path / "control.sock"
+
+    @property
+    def lifecycle_file(self) -> Path:
+        """The history of the tree."""
+        return self.path / "lifecycle.jsonl"
+
+    def child_socket(self, name: str) -> Path:
+        """Where an actor serves its channel."""
+        return self.path / f"{name}.sock"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory for one supervisor.
+
+        Raises:
+            SettingsError: another supervisor holds it.
+        """
+        fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
+                raise SettingsError(
+                    f"{self.path} is used by another supervisor (pid {holder}); "
+                    "stop it with `upbitd stop` or choose another --run-dir"
+                ) from None
+            os.ftruncate(fd, 0)
+            os.write(fd, f"{os.getpid()}\n".encode())
+            yield
+        finally:
+            os.close(fd)
+
+    def listen(self, path: Path) -> socket.socket:
+        """Return a listening Unix socket of mode 0600; a file that a dead supervisor left is replaced.
+
+        Raises:
+            SettingsError: the path is too long for a socket.
+        """
+        _check_length(path)
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener.bind(os.fspath(path))
+            path.chmod(0o600)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        return listener
+
+
+def default_run_dir(environment: Mapping[str, str]) -> Path:
+    """Return the user's run directory: XDG_RUNTIME_DIR/upbitd, else ~/.local/state/upbitd/run."""
+    runtime = environment.get("XDG_RUNTIME_DIR", "")
+    return Path(runtime) / "upbitd" if runtime else Path.home() / ".local/state/upbitd/run"
+
+
+def find_run_dir(chosen: str | None, environment: Mapping[str, str]) -> Path:
+    """Return the path by --run-dir, else UPBITD_RUN_DIR, else the default; absolute, not created."""
+    named = chosen or environment.get("UPBITD_RUN_DIR") or ""
+    return Path(named).expanduser().absolute() if named else default_run_dir(environment)
+
+
+def open_run_dir(path: Path) -> RunDir:
+    """Create the directory when it is missing, and check that it is ours alone.
+
+    Raises:
+        SettingsError: too long a path, not a directory, another owner, or it cannot be made.
+    """
+    run_dir = RunDir(path)
+    _check_length(run_dir.control_socket)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.stat()
+        is_private = not stat.S_IMODE(status.st_mode) & 0o077
+        if status.st_uid == os.getuid() and not is_private and _is_empty_or_ours(path):
+            path.chmod(0o700)
+            is_private = True
+    except OSError as error:
+        raise SettingsError(
+            f"run directory {path} cannot be used: {error.strerror}; choose another --run-dir"
+        ) from error
+    if status.st_uid != os.getuid():
+        raise SettingsError(
+            f"run directory {path} belongs to user {status.st_uid}; choose one of your own by --run-dir"
+        )
+    if not is_private:
+        raise SettingsError(f"run directory {path} is open to other users; chmod 700 it or choose another --run-dir")
+    return run_dir
+
+
+def _is_empty_or_ours(path: Path) -> bool:
+    """Whether closing the directory to others can hurt nobody: `--run-dir /tmp` must not take /tmp from everybody."""
+    names = {entry.name for entry in path.iterdir()}
+    return not names or "lock" in names
+
+
+def _check_length(path: Path) -> None:
+    length = len(os.fsencode(path))
+    if length > MAX_SOCKET_PATH_BYTES:
+        raise SettingsError(
+            f"{path} is too long for a Unix socket ({length} bytes, limit {MAX_SOCKET_PATH_BYTES}); "
+            "choose a shorter directory with --run-dir"
+        )

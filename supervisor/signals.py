@@ -1,0 +1,24 @@
+"""SIGINT and SIGTERM of the supervisor: the first stops the tree in order, the next ones hurry."""
+
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import trio
+
+from supervisor.tree import Tree
+
+Signals = AsyncIterator[int]
+
+
+@contextmanager
+def stop_signals() -> Iterator[Signals]:
+    """Receive both signals from here on; open it before the first child is started, in the main thread."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        yield signals
+
+
+async def stop_on_signals(signals: Signals, tree: Tree) -> None:
+    """Stop the tree at the first signal, kill what is left at the next one; run until cancelled."""
+    async for _number in signals:
+        tree.stop()

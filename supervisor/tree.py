@@ -1,0 +1,360 @@
+"""The tree while it runs: carries out what the machine decides, in trio.
+
+The machine is called synchronously, in the order in which things happened; whatever waits (a process, a link, a stop)
+is a task of its own that reports back. So no decision ever waits for a slow child.
+"""
+
+import contextlib
+import os
+import random
+import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import psutil
+import trio
+
+from actors.runtime.logs import get_logger
+from protocols.control.messages import Failed, FromChild, Heartbeat, Parked, Ready, Start, Unparked
+from protocols.errors import ChannelError
+from supervisor.control_server import serve_control
+from supervisor.control_stream import ControlStream
+from supervisor.lifecycle import Lifecycle
+from supervisor.machine import Machine
+from supervisor.machine_types import (
+    Action,
+    AskToStop,
+    ChildState,
+    Exit,
+    Kill,
+    Record,
+    Spawn,
+    TreeStarted,
+    TreeStopped,
+)
+from supervisor.run_dir import RunDir
+from supervisor.settings import Settings
+from supervisor.spawning import ChildProcess, FreshInterpreter, Spawner
+from supervisor.status import ChildStatus, LastExit, TreeStatus
+from supervisor.stopping import kill_with_dump, stop_by_ladder
+from supervisor.watching import classify, watch
+
+if TYPE_CHECKING:
+    import socket
+
+LAST_WORDS_S: Final = 0.2
+"""How long a dead child's link is read for what is still in it; a grandchild may hold it open for ever."""
+
+CLEANUP_S: Final = 2.0
+"""Limit for killing what is left when the tree itself is cancelled or fails."""
+
+
+class Life:
+    """One life of one child: its process, its link, and what it told."""
+
+    def __init__(self, process: ChildProcess, now_s: float) -> None:
+        self.process = process
+        self.stream = ControlStream(process.control)
+        self.started_s = now_s
+        self.heartbeat: Heartbeat | None = None
+        self.heartbeat_s: float | None = None
+        self.last_words = ""
+        self.is_ending = False
+        self.rung: str | None = None
+
+    def climbed(self, rung: str) -> None:
+        """Note how far the stop had to go."""
+        self.rung = rung
+
+
+class Tree:
+    """A supervised tree. Use `run_tree`, which gives one to its starter."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        run_dir: RunDir,
+        *,
+        lifecycle: Lifecycle,
+        spawner: Spawner,
+        nursery: trio.Nursery,
+    ) -> None:
+        self.settings = settings
+        self.run_dir = run_dir
+        self.machine = Machine(settings.children, settings.flags, random.Random())  # noqa: S311 - jitter, not a secret
+        self.lives: dict[str, Life] = {}
+        self.started_s = trio.current_time()
+        self.started = trio.Event()
+        self.stopped = trio.Event()
+        self._lifecycle = lifecycle
+        self._spawner = spawner
+        self._nursery = nursery
+        self._listeners: dict[str, socket.socket] = {}
+        self._changed = trio.Event()
+        self._log: Any = get_logger(actor="supervisor", pid=os.getpid())
+
+    # What others may ask for
+
+    def start(self) -> None:
+        """Start the first child; the others follow in order."""
+        self.apply(self.machine.start(now_s=trio.current_time()))
+
+    def stop(self) -> None:
+        """Stop all children in reverse order; called again, kill what is left."""
+        now_s = trio.current_time()
+        if self.machine.is_stopping:
+            self._log.warning("supervisor.hurry")
+            self.apply(self.machine.hurry(now_s=now_s))
+        else:
+            self._log.info("supervisor.stop")
+            self.apply(self.machine.stop(now_s=now_s))
+
+    def ask_to_stop(self) -> None:
+        """Stop the tree in order; one that is stopping already goes on as it does."""
+        if not self.machine.is_stopping:
+            self.stop()
+
+    def status(self) -> TreeStatus:
+        """Describe the tree as it stands now."""
+        now_s = trio.current_time()
+        state = "stopping" if self.machine.is_stopping else "running" if self.started.is_set() else "starting"
+        children = tuple(self._child_status(name, now_s) for name in self.machine.children)
+        return TreeStatus(os.getpid(), state, now_s - self.started_s, os.fspath(self.run_dir.path), children)
+
+    def _child_status(self, name: str, now_s: float) -> ChildStatus:
+        record, life = self.machine.children[name], self.lives.get(name)
+        if life is not None and life.is_ending:
+            life = None
+        beat = None if life is None else life.heartbeat
+        ended = record.last_exit
+        return ChildStatus(
+            name=name,
+            state=ChildState.PARKED if record.reason and record.state is ChildState.READY else record.state,
+            pid=None if life is None else life.process.pid,
+            restarts=record.restarts,
+            uptime_s=None if life is None else now_s - life.started_s,
+            last_exit=None if ended is None else LastExit(ended.code, ended.signal, ended.summary),
+            heartbeat_age_s=None if life is None or life.heartbeat_s is None else now_s - life.heartbeat_s,
+            memory_bytes=None if life is None else _memory_bytes(life.process.pid),
+            progress=0 if beat is None else beat.progress,
+            counters={} if beat is None else beat.counters,
+            reason=record.reason,
+        )
+
+    async def restart(self, name: str) -> str:
+        """Restart one child and wait until it is ready again, or until it is clear that it is not.
+
+        Returns:
+            The state that it reached.
+
+        Raises:
+            UsageError: there is no such child, or the tree is stopping.
+        """
+        child = self.machine.children.get(name)
+        before = 0 if child is None else child.incarnation
+        self.apply(self.machine.restart(name, now_s=trio.current_time()))
+        record = self.machine.children[name]
+        while record.incarnation == before or record.state in {ChildState.STARTING, ChildState.STOPPING}:
+            await self.wait_changed()
+            if self.machine.is_stopping:
+                break
+        return record.state.value
+
+    async def wait_changed(self) -> None:
+        """Wait until any child changed its state."""
+        await self._changed.wait()
+
+    # Carrying out
+
+    def apply(self, actions: list[Action]) -> None:
+        """Carry out actions in order, and those that follow from them."""
+        for action in actions:
+            match action:
+                case Spawn(name, incarnation):
+                    self._spawn(name, incarnation)
+                case AskToStop(name, limit_s):
+                    self._nursery.start_soon(self._stop_child, self.lives[name], limit_s)
+                case Kill(name):
+                    self._nursery.start_soon(self._kill_child, self.lives[name])
+                case Record():
+                    self._record(action)
+                case TreeStarted():
+                    self._log.info("supervisor.started", children=len(self.machine.children))
+                    self.started.set()
+                case TreeStopped():
+                    self.stopped.set()
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def _spawn(self, name: str, incarnation: int) -> None:
+        try:
+            process = self._spawner.spawn(name)
+        except OSError as error:
+            self._log.error("child.spawn_failed", child=name, error=str(error))
+            self.apply(self.machine.spawn_failed(name, str(error), now_s=trio.current_time()))
+            return
+        self.lives[name] = life = Life(process, trio.current_time())
+        self._lifecycle.write("child_started", child=name, pid=process.pid, incarnation=incarnation)
+        self._log.info("child.started", child=name, child_pid=process.pid, incarnation=incarnation)
+        self._nursery.start_soon(self._live, name, life, incarnation)
+
+    def _record(self, record: Record) -> None:
+        life = self.lives.get(record.child)
+        alive = life is not None and not life.is_ending
+        fields: dict[str, object] = {}
+        if record.cause is not None and record.exit is not None:
+            fields = {"cause": record.cause, "code": record.exit.code, "signal": record.exit.signal}
+            if record.exit.summary:
+                fields["summary"] = record.exit.summary
+        if record.event == "child_stopped" and life is not None:
+            fields["rung"] = life.rung  # Which step of the ladder was needed.
+        if record.reason is not None:
+            fields["reason"] = record.reason
+        # A parked child without a process keeps the number of its last one out of the history's last line.
+        pid = life.process.pid if life is not None and (alive or record.exit is not None) else None
+        self._lifecycle.write(record.event, child=record.child, pid=pid, **fields)
+        write = self._log.info if record.event in {"child_ready", "child_stopped"} else self._log.warning
+        write(record.event.replace("_", "."), child=record.child, child_pid=pid, **fields)
+
+    # Tasks
+
+    async def _live(self, name: str, life: Life, incarnation: int) -> None:
+        """Follow one life from its `Start` message to its end."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._talk, name, life, incarnation)
+                await watch(life.process)
+                life.is_ending = True
+                nursery.cancel_scope.deadline = trio.current_time() + LAST_WORDS_S
+        except BaseException:
+            await self._kill_with_tree(name, life)
+            raise
+        self.apply(self.machine.exited(name, self._reap(life), now_s=trio.current_time()))
+
+    def _reap(self, life: Life) -> Exit:
+        ended = classify(life.process.reap(), life.last_words)
+        life.process.close()
+        return ended
+
+    async def _kill_with_tree(self, name: str, life: Life) -> None:
+        """Leave no process behind when the tree itself is cancelled or failed."""
+        life.process.send_signal(signal.SIGKILL)
+        life.is_ending = True
+        with trio.move_on_after(CLEANUP_S, shield=True):
+            if not life.process.gone.is_set():
+                await watch(life.process)
+            self._record(Record("child_stopped", name, cause="cancelled", exit=self._reap(life)))
+
+    async def _talk(self, name: str, life: Life, incarnation: int) -> None:
+        with contextlib.suppress(OSError):  # It is gone already; its pidfd tells.
+            await life.stream.send_start(self._start_message(name, incarnation), self._listeners[name])
+        try:
+            await life.stream.run_reader(lambda message: self._told(name, life, message))
+        except ChannelError as error:
+            self._log.error("child.link_broken", child=name, error=str(error))
+            await kill_with_dump(life.process)
+
+    def _start_message(self, name: str, incarnation: int) -> Start:
+        spec = self.machine.children[name].spec
+        return Start(
+            name=name,
+            entry=spec.start,
+            settings=msgspec.Raw(msgspec.msgpack.encode(spec.settings)),
+            secrets=self.settings.secrets_of(spec),
+            run_dir=os.fspath(self.run_dir.path),
+            incarnation=incarnation,
+            heartbeat_s=self.settings.flags.heartbeat_s,
+            log_level=self.settings.flags.log_level,
+        )
+
+    def _told(self, name: str, life: Life, message: FromChild) -> None:
+        match message:
+            case Heartbeat():
+                life.heartbeat, life.heartbeat_s = message, trio.current_time()
+            case Ready():
+                self.apply(self.machine.ready(name, now_s=trio.current_time()))
+            case Parked(reason):
+                self.apply(self.machine.waits(name, reason))
+            case Unparked():
+                self.apply(self.machine.works(name))
+            case Failed(summary, traceback):
+                life.last_words = summary
+                self._log.error("child.failed", child=name, child_pid=life.process.pid, traceback=traceback)
+
+    async def _stop_child(self, life: Life, limit_s: float) -> None:
+        await stop_by_ladder(life.process, life.stream.send_stop, limit_s=limit_s, climbed=life.climbed)
+
+    async def _kill_child(self, life: Life) -> None:
+        life.climbed("sigkill")
+        await kill_with_dump(life.process)
+
+    async def run_clock(self) -> None:
+        """Call the machine when something is due, until cancelled."""
+        while True:
+            changed, due_s = self._changed, self.machine.next_check_s()
+            with trio.move_on_at(trio.current_time() + 3600 if due_s is None else due_s):
+                await changed.wait()
+                continue
+            self.apply(self.machine.tick(now_s=trio.current_time()))
+
+    # Sockets and clean-up
+
+    @contextlib.contextmanager
+    def open_listeners(self) -> Iterator[None]:
+        """Hold one listening socket for each child: it outlives the child, so a dial during a restart waits."""
+        try:
+            for name in self.machine.children:
+                self._listeners[name] = self.run_dir.listen(self.run_dir.child_socket(name))
+            yield
+        finally:
+            for name, listener in self._listeners.items():
+                listener.close()
+                self.run_dir.child_socket(name).unlink(missing_ok=True)
+
+
+def _memory_bytes(pid: int) -> int | None:
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return None
+
+
+async def run_tree(
+    settings: Settings,
+    run_dir: RunDir,
+    *,
+    lifecycle: Lifecycle,
+    stop: trio.Event,
+    spawner: Spawner | None = None,
+    task_status: trio.TaskStatus[Tree] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run a tree until `stop` is set, or until it is stopped over its control socket; return when all is gone.
+
+    Runs in the main thread. When cancelled it kills all children at once. Gives the `Tree` to its starter as soon as
+    the first child has been started; `tree.started` is set when all were.
+
+    Raises:
+        SettingsError: a socket cannot be made in the run directory.
+    """
+    spawner = FreshInterpreter() if spawner is None else spawner
+    with contextlib.ExitStack() as sockets:
+        async with trio.open_nursery() as services:
+            async with trio.open_nursery() as children:
+                tree = Tree(settings, run_dir, lifecycle=lifecycle, spawner=spawner, nursery=children)
+                sockets.enter_context(tree.open_listeners())
+                control = run_dir.listen(run_dir.control_socket)
+                sockets.callback(run_dir.control_socket.unlink, missing_ok=True)
+                services.start_soon(serve_control, control, tree)
+                services.start_soon(tree.run_clock)
+                services.start_soon(_stop_when_told, tree, stop)
+                tree.start()
+                task_status.started(tree)
+                await tree.stopped.wait()
+            services.cancel_scope.cancel()
+    lifecycle.write("supervisor_stopped", child=None, pid=os.getpid())
+
+
+async def _stop_when_told(tree: Tree, stop: trio.Event) -> None:
+    await stop.wait()
+    tree.ask_to_stop()

@@ -1,0 +1,82 @@
+"""Tiny actors for tests of the tree, given by import path."""
+
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+import msgspec
+import trio
+
+
+class SampleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    code: int = 0
+    after_s: float = 0.0
+    text: str = ""
+
+
+async def idle(actor: Any) -> None:
+    actor.ready()
+    await trio.sleep_forever()
+
+
+async def configured(actor: Any, settings: SampleSettings) -> None:
+    actor.counters.set("code", settings.code)
+    actor.ready()
+    await trio.sleep_forever()
+
+
+async def blocked_in_c(actor: Any) -> None:
+    actor.ready()
+    await trio.sleep(0.05)
+    time.sleep(30)  # noqa: ASYNC251 - the point of this actor
+
+
+async def busy_loop(actor: Any) -> None:
+    actor.ready()
+    await trio.sleep(0.05)
+    while True:
+        pass
+
+
+async def never_ready(actor: Any) -> None:
+    await trio.sleep_forever()
+
+
+async def ends(actor: Any, settings: SampleSettings) -> None:
+    actor.ready()
+    await trio.sleep(settings.after_s)
+    sys.exit(settings.code)
+
+
+async def fails(actor: Any, settings: SampleSettings) -> None:
+    actor.log.info("about.to.fail", secret=dict(actor.secrets), text=settings.text)
+    raise ValueError(f"deliberate {settings.text} {' '.join(actor.secrets.values())}")
+
+
+async def kills_itself(actor: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def crashes_hard(actor: Any) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+async def parks(actor: Any) -> None:
+    actor.park("no keys; write them to the keys file")
+    await trio.sleep_forever()
+
+
+async def ignores_stop(actor: Any) -> None:
+    actor.ready()
+    with trio.CancelScope(shield=True):
+        await trio.sleep_forever()
+
+
+async def finishes(actor: Any) -> None:
+    actor.ready()
+
+
+def not_async(actor: Any) -> None:
+    """Not an actor."""
