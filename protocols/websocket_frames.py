@@ -29,6 +29,7 @@ class FrameReader:
 
     Attributes:
         close_code: from the server's close frame, None until one came; 1005 when it carried no code.
+        is_closing: set by who closes; pings are then left out, since a closing side may not answer them any more.
     """
 
     def __init__(self, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
@@ -37,6 +38,7 @@ class FrameReader:
         self._fragments: list[bytes] | None = None
         self._fragment_bytes = 0
         self.close_code: int | None = None
+        self.is_closing = False
 
     def feed(self, chunk: bytes) -> tuple[list[bytes], bytes]:
         """Take bytes as they came; return the payloads of whole messages, and the control frames' own bytes.
@@ -70,7 +72,8 @@ class FrameReader:
                 messages.append(data[body:stop])
             elif head & 0x08:
                 self._read_control(head, data[body:stop])
-                control += data[start:stop]
+                if head != _FIN | _PING or not self.is_closing:
+                    control += data[start:stop]
             else:
                 self._read_fragment(head, data[body:stop], messages)
             start = stop

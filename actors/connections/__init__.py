@@ -1,0 +1,1 @@
+"""Connection actors: the exchange on one side, a channel on the other; sockets, reconnects, budgets and keys."""

@@ -39,10 +39,8 @@ _pack = HEADER.pack
 RequestHandler = Callable[[Request], Awaitable[object]]
 
 
-class Body(Protocol):
-    """Anything that can be an event's body: a msgspec struct; messages of the exchange also have a `stream_type`."""
-
-    __struct_fields__: tuple[str, ...]
+Body = msgspec.Struct
+"""An event's body; messages of the exchange also have a `stream_type`."""
 
 
 class Counter(Protocol):
@@ -115,6 +113,7 @@ class Publisher:
             grows over restarts as well.
         refuse: asked for each newly wanted topic; returns why it cannot be served, or "" when it can.
         on_wanted: called when the set of wanted topics changed.
+        keeps: whether a topic that nobody takes any more stays, with its numbering and last value.
     """
 
     def __init__(self, name: str, incarnation: int, counters: Counter) -> None:
@@ -125,6 +124,7 @@ class Publisher:
         self.link_reason = ""
         self.refuse: Callable[[str], str] = self._refuse_unoffered
         self.on_wanted: Callable[[], None] = _nothing
+        self.keeps: Callable[[str], bool] = self._is_offered
         self.streams: dict[str, Stream] = {}
         self._offered: frozenset[str] = frozenset()
         self._subscribers: set[Subscriber] = set()
@@ -206,6 +206,13 @@ class Publisher:
                 subscriber.send(WantProblem(topic, reason))
         self.flush()
 
+    def drop_unwanted(self, topics: Iterable[str]) -> None:
+        """Free those of these topics that nobody takes and nobody keeps, so that old wants do not stay in memory."""
+        for topic in tuple(topics):
+            stream = self.streams.get(topic)
+            if stream is not None and not stream.is_wanted and not self.keeps(topic):
+                del self.streams[topic]
+
     def on_request(self, method: str, handler: RequestHandler) -> None:
         """Answer requests of this method; what the handler returns is sent back as msgpack."""
         self._handlers[method] = handler
@@ -276,15 +283,8 @@ class Publisher:
                 changed.append(topic)
                 self._add_tap(subscriber, topic, want, is_new=topic not in old)
         if changed:
-            self._drop_unwanted(changed)
+            self.drop_unwanted(changed)
             self.on_wanted()
-
-    def _drop_unwanted(self, topics: Iterable[str]) -> None:
-        """Free topics that nobody takes any more, so that what was once wanted does not stay in memory."""
-        for topic in topics:
-            stream = self.streams.get(topic)
-            if stream is not None and not stream.is_wanted and topic not in self._offered:
-                del self.streams[topic]
 
     def _add_tap(self, subscriber: Subscriber, topic: str, want: Want, *, is_new: bool) -> None:
         stream = self.streams.get(topic)
@@ -317,7 +317,7 @@ class Publisher:
             if is_snapshot and tap.want.preference == "snapshot_only":
                 # A one-shot want is served: free its topic for the next request to the exchange.
                 stream.selective.remove(tap)
-                self._drop_unwanted((stream.topic,))
+                self.drop_unwanted((stream.topic,))
                 self.on_wanted()
 
     def _tell(self, marker: Up | Down) -> None:
@@ -327,6 +327,9 @@ class Publisher:
 
     def _unflushed_add(self, write: Callable[[], None]) -> None:
         self._unflushed.append(write)
+
+    def _is_offered(self, topic: str) -> bool:
+        return topic in self._offered
 
     def _refuse_unoffered(self, topic: str) -> str:
         if topic in self._offered:

@@ -1,0 +1,69 @@
+"""The account's keys: from a file that only its owner can read, or handed over by the supervisor; never shown.
+
+The file is TOML with `access_key` and `secret_key`, as the exchange's web page shows them when a key is made.
+"""
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from protocols.errors import AuthenticationError
+
+ACCESS_KEY: Final = "UPBITD_ACCESS_KEY"
+SECRET_KEY: Final = "UPBITD_SECRET_KEY"  # noqa: S105 - the name of a variable
+
+
+class Keys:
+    """An access key and its secret; printing them shows neither."""
+
+    def __init__(self, access_key: str, secret_key: str) -> None:
+        self.access_key = access_key
+        self.secret_key = secret_key
+
+    def __repr__(self) -> str:
+        return "Keys(***)"
+
+
+def load_keys(secrets: Mapping[str, str], keys_file: Path | None) -> Keys:
+    """Return the keys: those of the environment when both are set, else those of the file.
+
+    Raises:
+        AuthenticationError: there are none, or they cannot be used; the message says where they should be.
+    """
+    access_key, secret_key = secrets.get(ACCESS_KEY, ""), secrets.get(SECRET_KEY, "")
+    if access_key and secret_key:
+        return Keys(access_key, secret_key)
+    if access_key or secret_key:
+        missing = SECRET_KEY if access_key else ACCESS_KEY
+        raise AuthenticationError(f"{missing} is not set while the other key is; set both and restart upbitd")
+    if keys_file is None or not keys_file.exists():
+        where = "no keys_file is set" if keys_file is None else f"{keys_file} does not exist"
+        raise AuthenticationError(
+            f"no keys: {where}; write access_key and secret_key there (mode 0600), or set {ACCESS_KEY} and {SECRET_KEY}"
+        )
+    return _read_keys(keys_file)
+
+
+def _read_keys(path: Path) -> Keys:
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if stat.S_IMODE(status.st_mode) & 0o077:
+                raise AuthenticationError(f"keys file {path} is open to others; run: chmod 600 {path}")
+            if status.st_uid != os.getuid():
+                raise AuthenticationError(f"keys file {path} belongs to another user; it must be yours")
+            content = tomllib.load(file)
+    except OSError as error:
+        raise AuthenticationError(f"keys file {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        # The parser's own message quotes the line, and the line may hold a key.
+        raise AuthenticationError(
+            f'keys file {path} is not TOML; write access_key = "..." and secret_key = "..."'
+        ) from None
+    access_key, secret_key = content.get("access_key"), content.get("secret_key")
+    if not (isinstance(access_key, str) and access_key and isinstance(secret_key, str) and secret_key):
+        raise AuthenticationError(f"keys file {path} must hold access_key and secret_key, both as text")
+    return Keys(access_key, secret_key)

@@ -1,0 +1,44 @@
+"""The public connection actor: market data over the WebSocket, quotation REST; both limits are counted per IP."""
+
+import random
+from functools import partial
+
+import trio
+from msgspec import Struct
+
+from actors.connections.exchange_settings import ExchangeSettings
+from actors.connections.feed import Feed, refusal_of
+from actors.connections.rest import QuotationRest
+from actors.connections.websocket import Connection, connect_websocket
+from actors.runtime.actor import Actor
+from protocols.channel.messages import Request
+from protocols.upbit.messages import MARKET_TYPES
+
+
+class PublicSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of the public connection actor."""
+
+    exchange: ExchangeSettings = ExchangeSettings()
+
+
+async def run(actor: Actor, settings: PublicSettings) -> None:
+    """Serve market data topics and the request `markets`, until cancelled."""
+    exchange = settings.exchange
+
+    async def dial(nursery: trio.Nursery) -> Connection:
+        return await connect_websocket(nursery, exchange.public_url, timeout_s=exchange.connect_timeout_s)
+
+    actor.publisher.refuse = partial(refusal_of, served=MARKET_TYPES, other="private")
+    feed = Feed(actor.publisher, dial, exchange, actor.counters, actor.log, rng=random.Random())  # noqa: S311
+    async with QuotationRest(exchange.rest_base, actor.counters, actor.log) as rest:
+
+        async def answer_markets(request: Request) -> object:
+            return await rest.markets(max_age_s=float(str(request.arguments.get("max_age_s", 60.0))))
+
+        async def answer_state(_request: Request) -> object:
+            return feed.describe()
+
+        actor.on_request("markets", answer_markets)
+        actor.on_request("state", answer_state)
+        actor.ready()
+        await feed.run()
