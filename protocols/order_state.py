@@ -3,8 +3,8 @@
 Sans-I/O: events in (`MyOrder`, from the WebSocket or made from a REST answer), changes out.
 
 Source: docs.upbit.com, WebSocket myOrder (read 2026-10): `wait` when it enters the book, one `trade` per fill, `done`
-or `cancel` at the end; `watch` waits for its trigger; `prevented` when self-match prevention took volume away. REST knows
-only wait, watch, done and cancel: an order with fills is `wait` there.
+or `cancel` at the end; `watch` waits for its trigger; `prevented` when self-match prevention took volume away. REST
+knows only wait, watch, done and cancel: an order with fills is `wait` there.
 """
 
 import enum

@@ -1,7 +1,8 @@
 """Price units (tick sizes) of the exchange's markets, and the least an order must be worth.
 
 The tables hold since 2025-07-31. Some KRW markets between 100 and 1,000 KRW, USDT and USDC among them, have finer
-units: where it matters, `tick_size` of `/v1/orderbook/instruments` comes first and these tables are what is left without it.
+units: where it matters, `tick_size` of `/v1/orderbook/instruments` comes first, and these tables are
+what is left without it.
 
 Source: docs.upbit.com, order price units and minimum order (read 2026-10).
 """

@@ -100,6 +100,6 @@ def _check_query(claims: Mapping[str, Any], query: str) -> None:
         raise TokenRefused(INVALID_QUERY_PAYLOAD, "the query is not the one that was signed")
 
 
-def _short_keys_allowed() -> warnings.catch_warnings[None]:
+def _short_keys_allowed() -> "warnings.catch_warnings[None]":
     """Silence the one warning that Upbit's keys (40 characters; HS512 asks for 64) would cause at every token."""
     return warnings.catch_warnings(action="ignore", category=jwt.warnings.InsecureKeyLengthWarning)
