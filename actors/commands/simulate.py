@@ -1,0 +1,77 @@
+"""`upbitd simulate`: the simulated exchange in the foreground."""
+
+import json
+import signal
+import sys
+from typing import Any
+
+import click
+import trio
+
+from actors.exchange.actor import serve
+from actors.exchange.server import ExchangeServer
+from actors.exchange.settings import SimulatorSettings
+from protocols.errors import SettingsError
+
+_DEFAULTS = SimulatorSettings()
+
+
+class _OneLineCommand(click.Command):
+    """A command whose usage errors are one line: the usage itself stands in `--help`."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401  # click's own signature
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            raise click.UsageError(error.format_message()) from None
+
+
+@click.command(cls=_OneLineCommand)
+@click.option("--host", default=_DEFAULTS.host, show_default=True, help="Address to listen on.")
+@click.option("--port", default=_DEFAULTS.port, show_default=True, help="TCP port; 0 takes a free one.")
+@click.option("--markets", default=_DEFAULTS.markets, show_default=True, help="Number of markets, 4 to 855.")
+@click.option("--rate", default=_DEFAULTS.rate, show_default=True, help="Market events per second, over all markets.")
+@click.option("--seed", default=_DEFAULTS.seed, show_default=True, help="Decides everything that happens.")
+@click.option("--access-key", default="", help="Key that private connections are accepted with.")
+@click.option("--secret-key", default="", help="Secret of that key.")
+@click.option("--replay", default="", metavar="FILE", help="Play recorded frames instead of a market.")
+@click.option("--speed", default=1.0, show_default=True, help="With --replay: times faster; 0 as fast as possible.")
+@click.option("--idle-close", "idle_close_s", default=60.0, show_default=True, help="Seconds of silence until a close.")
+@click.option("--limits/--no-limits", default=True, show_default=True, help="Keep the exchange's rate limits.")
+def simulate(**options: Any) -> None:  # noqa: ANN401  # one keyword per option, checked by the struct
+    """Serve a simulated Upbit on one port.
+
+    Prints one JSON line with its addresses when it serves; SIGINT or SIGTERM ends it with exit code 0.
+    """
+    try:
+        trio.run(_serve_until_signal, SimulatorSettings(**options))
+    except* SettingsError as group:
+        click.echo(f"upbitd simulate: {_first(group)}", err=True)
+        sys.exit(2)
+
+
+async def _serve_until_signal(settings: SimulatorSettings) -> None:
+    async with trio.open_nursery() as nursery:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            nursery.start_soon(serve, settings, _announce)
+            async for _ in signals:
+                nursery.cancel_scope.cancel()
+                break
+
+
+def _announce(host: str, port: int, server: ExchangeServer) -> None:  # noqa: ARG001  # the callback's signature
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    line = {"event": "listening", "http": f"http://{address}", "ws": f"ws://{address}"}
+    click.echo(json.dumps(line))
+    sys.stdout.flush()
+
+
+def _first(group: BaseException) -> BaseException:
+    """The error itself, out of the groups that nurseries wrap around it."""
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group
+
+
+if __name__ == "__main__":
+    simulate()

@@ -1,0 +1,353 @@
+"""One WebSocket connection of the simulated exchange: requests in, frames out, with the wire's manners.
+
+What was seen on 2026-09-23 and is kept here: every data, status and error frame is binary; close 1000 follows an error
+frame after about 160 ms; one text PING starts `{"status":"UP"}` every 10 s, first after 5.8 to 7.5 s; 60 s of silence
+end the connection without a close frame.
+"""
+
+import random
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import trio
+import wsproto
+from wsproto import events
+from wsproto.connection import ConnectionState
+from wsproto.utilities import RemoteProtocolError
+
+from actors.exchange.sink import Source
+from protocols.upbit.encoding import encode_message
+from protocols.upbit.limits import SlidingWindow
+from protocols.upbit.messages import PRIVATE_TYPES, ErrorFrame, Status, SubscriptionEntry, SubscriptionList
+from protocols.upbit.refusals import CLOSE_NORMAL, INVALID_AUTH, TOO_MANY_REQUEST, WRONG_FORMAT
+from protocols.upbit.requests import Format, RequestRefused, Subscription, SubscriptionRequest, parse_request
+
+MAX_MESSAGE_BYTES: Final = 64 * 1024
+ERROR_CLOSE_S: Final = 0.16
+UP_EVERY_S: Final = 10.0
+UP_FIRST_S: Final = (5.8, 7.5)
+LINGER_S: Final = 1.0
+"""How long the peer has to answer a close frame before the socket is closed all the same."""
+
+KEPT_RECEIVED: Final = 200
+
+_READ_BYTES: Final = 16 * 1024
+_ROOM_BYTES: Final = 256 * 1024
+_BINARY: Final = 0x82
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """One whole binary message of a server (RFC 6455: unmasked, not fragmented)."""
+    length = len(payload)
+    if length < 126:
+        return bytes((_BINARY, length)) + payload
+    if length < 65_536:
+        return struct.pack(">BBH", _BINARY, 126, length) + payload
+    return struct.pack(">BBQ", _BINARY, 127, length) + payload
+
+
+class WebSocketConnection:
+    """The server's side of one WebSocket, after the handshake.
+
+    Args:
+        number: id of the connection, for `/_simulator`.
+        stream: the byte stream.
+        websocket: the protocol state that accepted the handshake.
+        source: where frames come from.
+        path: the path that was asked for.
+        peer: the other side, as text.
+        access_key: whose account this is; empty on the public path.
+        idle_close_s: silence after which it is closed.
+        limits: whether messages are counted.
+        send_buffer_bytes: what may wait for a slow peer.
+        rng: for the phase of the UP series.
+    """
+
+    def __init__(
+        self,
+        *,
+        number: int,
+        stream: trio.abc.Stream,
+        websocket: wsproto.WSConnection,
+        source: Source,
+        path: str,
+        peer: str,
+        access_key: str,
+        idle_close_s: float,
+        limits: bool,
+        send_buffer_bytes: int,
+        rng: random.Random,
+    ) -> None:
+        self.number = number
+        self.path = path
+        self.peer = peer
+        self.access_key = access_key
+        self.format = Format.DEFAULT
+        self.opened_s = time.monotonic()
+        self.sent_frames = 0
+        self.ended = ""
+        self._received: deque[tuple[float, str]] = deque(maxlen=KEPT_RECEIVED)
+        self._received_total = 0
+        self._subscriptions: tuple[Subscription, ...] = ()
+        self._stream = stream
+        self._websocket = websocket
+        self._source = source
+        self._idle_close_s = idle_close_s
+        self._windows = (SlidingWindow(5, 1.0), SlidingWindow(100, 60.0)) if limits else ()
+        self._send_buffer_bytes = send_buffer_bytes
+        self._rng = rng
+        self._out: list[bytes] = []
+        self._out_bytes = 0
+        self._wake = trio.Event()
+        self._room = trio.Event()
+        self._message = bytearray()
+        self._is_stalled = self._is_closing = self._is_failing = self._says_up = False
+        self._ends_when_sent = False
+        self._last_data_s = trio.current_time()
+        self._nursery: trio.Nursery | None = None
+
+    @property
+    def kind(self) -> str:
+        """`private` or `public`, by the path."""
+        return "private" if self.path.endswith("/private") else "public"
+
+    def report(self) -> dict[str, object]:
+        """What `GET /_simulator/state` says about this connection; times are those of the machine's monotonic clock."""
+        return {
+            "id": self.number,
+            "path": self.path,
+            "kind": self.kind,
+            "peer": self.peer,
+            "opened_s": self.opened_s,
+            "sent_frames": self.sent_frames,
+            "format": self.format.value,
+            "subscription": [{"type": sub.type, "codes": sub.codes, "level": sub.level} for sub in self._subscriptions],
+            "received_total": self._received_total,
+            "received": [{"t_s": t_s, "text": text} for t_s, text in self._received],
+            "stalled": self._is_stalled,
+            "ended": self.ended,
+        }
+
+    async def run(self) -> None:
+        """Serve the connection until one side ends it."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._write)
+                nursery.start_soon(self._watch_idle)
+                await self._read()
+                nursery.cancel_scope.cancel()
+        finally:
+            self._nursery = None
+            self._source.leave(self)
+            self._room.set()
+
+    # What a source does.
+
+    def push(self, payload: bytes) -> None:
+        """Send one data frame soon; a peer that lets too much wait is cut."""
+        if self._is_stalled or self._is_closing:
+            return
+        frame = binary_frame(payload)
+        if self._out_bytes + len(frame) > self._send_buffer_bytes:
+            self.cut("send buffer full")
+            return
+        self.sent_frames += 1
+        self._send(frame)
+
+    async def wait_room(self) -> None:
+        """Wait until most of what was pushed is sent, or the connection has ended."""
+        while self._out_bytes > _ROOM_BYTES and self._nursery is not None:
+            self._room = trio.Event()
+            await self._room.wait()
+        await trio.lowlevel.checkpoint()
+
+    # What a fault does.
+
+    def stall(self) -> None:
+        """Say nothing any more, pongs included, and stay open."""
+        self._is_stalled = True
+
+    def reset(self) -> None:
+        """End with a TCP reset."""
+        if isinstance(self._stream, trio.SocketStream):
+            # Lingering for 0 s makes the close below a reset.
+            self._stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.cut("reset")
+
+    def cut(self, why: str) -> None:
+        """End without a close frame; what was not sent is lost."""
+        self.ended = self.ended or why
+        self._is_closing = True
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Send a close frame after what is waiting, and end when the peer has answered or a second is over."""
+        if self._is_closing or self._nursery is None:
+            return
+        self.ended = self.ended or f"closed with {code}"
+        self._is_stalled = False
+        self._send(self._websocket.send(events.CloseConnection(code=code, reason=reason or None)))
+        self._is_closing = True
+        self._nursery.start_soon(self._linger)
+
+    # Writing.
+
+    def _send(self, data: bytes) -> None:
+        self._out.append(data)
+        self._out_bytes += len(data)
+        self._wake.set()
+
+    async def _write(self) -> None:
+        """Send what waits, all of it in one write; while one write is under way the next one fills up."""
+        try:
+            while True:
+                while not self._out:
+                    if self._ends_when_sent:
+                        self.cut("closed")
+                    self._wake = trio.Event()
+                    await self._wake.wait()
+                data = b"".join(self._out)
+                self._out.clear()
+                self._out_bytes = 0
+                self._room.set()
+                await self._stream.send_all(data)
+                self._last_data_s = trio.current_time()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self.cut("lost by the peer")
+
+    async def _linger(self) -> None:
+        await trio.sleep(LINGER_S)
+        self.cut("closed")
+
+    async def _watch_idle(self) -> None:
+        deadline_s = self._last_data_s + self._idle_close_s
+        while deadline_s > trio.current_time():
+            await trio.sleep_until(deadline_s)
+            deadline_s = self._last_data_s + self._idle_close_s
+        self.cut("idle")
+
+    async def _say_up(self) -> None:
+        await trio.sleep(self._rng.uniform(*UP_FIRST_S))
+        while True:
+            self.push(encode_message(Status("UP"), self.format))
+            await trio.sleep(UP_EVERY_S)
+
+    # Reading.
+
+    async def _read(self) -> None:
+        self._handle_events()
+        try:
+            while data := await self._stream.receive_some(_READ_BYTES):
+                self._last_data_s = trio.current_time()
+                if self._websocket.state is not ConnectionState.CLOSED:
+                    self._websocket.receive_data(bytes(data))
+                    self._handle_events()
+            self.ended = self.ended or "closed by the peer"
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self.ended = self.ended or "lost by the peer"
+        except RemoteProtocolError as error:
+            await self._refuse_garbage(str(error))
+
+    async def _refuse_garbage(self, why: str) -> None:
+        self.close(1002, why[:100])
+        self.ended = f"protocol error: {why}"
+        await trio.sleep(LINGER_S)
+
+    def _handle_events(self) -> None:
+        for event in self._websocket.events():
+            if isinstance(event, events.TextMessage | events.BytesMessage):
+                self._handle_data(event)
+            elif isinstance(event, events.Ping) and not self._is_stalled and not self._is_closing:
+                self._send(self._websocket.send(event.response()))
+            elif isinstance(event, events.CloseConnection):
+                self._handle_close(event)
+
+    def _handle_close(self, event: events.CloseConnection) -> None:
+        if self._websocket.state is ConnectionState.REMOTE_CLOSING and not self._is_stalled:
+            self._send(self._websocket.send(event.response()))
+        self.ended = self.ended or f"closed by the peer with {event.code}"
+        self._is_closing = self._ends_when_sent = True
+        self._wake.set()
+        if self._nursery is not None:
+            self._nursery.start_soon(self._linger)
+
+    def _handle_data(self, event: events.TextMessage | events.BytesMessage) -> None:
+        data = event.data.encode() if isinstance(event.data, str) else bytes(event.data)
+        self._message += data
+        if len(self._message) > MAX_MESSAGE_BYTES:
+            self._message.clear()
+            self.close(1009, "message too big")
+        elif event.message_finished:
+            message = bytes(self._message)
+            self._message.clear()
+            self._handle_message(message)
+
+    def _handle_message(self, message: bytes) -> None:
+        now_s = trio.current_time()
+        self._received.append((time.monotonic(), message.decode("utf-8", "replace")))
+        self._received_total += 1
+        if self._is_stalled or self._is_closing or self._is_failing:
+            return
+        if any(window.permit_at_s(now_s) > now_s for window in self._windows):
+            self._fail(TOO_MANY_REQUEST, "too many requests on this connection")
+            return
+        for window in self._windows:
+            window.take(now_s)
+        if message.strip() == b"PING":
+            self._start_up_series()
+            return
+        try:
+            self._follow(parse_request(message))
+        except RequestRefused as refused:
+            self._fail(refused.name, refused.message)
+
+    def _start_up_series(self) -> None:
+        if not self._says_up and self._nursery is not None:
+            self._says_up = True
+            self._nursery.start_soon(self._say_up)
+
+    def _follow(self, request: SubscriptionRequest) -> None:
+        """Do what a request says.
+
+        Raises:
+            RequestRefused: a type of the other path.
+        """
+        for subscription in request.subscriptions:
+            is_private = subscription.type in PRIVATE_TYPES
+            if is_private and self.kind == "public":
+                raise RequestRefused(INVALID_AUTH, f"{subscription.type} needs the private path and a token")
+            if not is_private and self.kind == "private":
+                raise RequestRefused(WRONG_FORMAT, f"{subscription.type} is served on the public path")
+        self.format = request.format
+        if request.method is not None:
+            self.push(encode_message(_subscription_list(request.ticket, self._subscriptions), self.format))
+        if request.subscriptions:
+            self._subscriptions = request.subscriptions
+            self._source.subscribe(self, request.subscriptions)
+
+    def _fail(self, name: str, message: str) -> None:
+        self.push(encode_message(ErrorFrame(name, message), self.format))
+        self._is_failing = True
+        if self._nursery is not None:
+            self._nursery.start_soon(self._close_after_error, name)
+
+    async def _close_after_error(self, name: str) -> None:
+        await trio.sleep(ERROR_CLOSE_S)
+        self.ended = f"closed after {name}"
+        self.close(CLOSE_NORMAL)
+
+
+def _subscription_list(ticket: str, subscriptions: Sequence[Subscription]) -> SubscriptionList:
+    return SubscriptionList(
+        ticket,
+        tuple(
+            SubscriptionEntry(sub.type, sub.codes, (sub.level or 0.0) if sub.type == "orderbook" else None)
+            for sub in subscriptions
+        ),
+    )
