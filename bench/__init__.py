@@ -1,0 +1,1 @@
+"""Speed of the whole path, against the script that an owner would write by hand: `make bench`."""
