@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from actors.runtime.logs import get_logger
+
 ROTATE_BYTES: Final = 16 * 1024 * 1024
 """At this size the file is renamed to `.1`, which replaces an older one: 32 MiB of history at most."""
 
@@ -25,6 +27,7 @@ class Lifecycle:
         self._path = path
         self._rotate_bytes = rotate_bytes
         self._monotonic_ns = monotonic_ns
+        self._lost = 0
         self._fd = self._open()
 
     def _open(self) -> int:
@@ -32,15 +35,21 @@ class Lifecycle:
 
     def write(self, event: str, *, child: str | None, pid: int | None, **fields: object) -> None:
         """Append one event with the monotonic time `t_ns`; extra `fields` follow the common ones."""
-        line = msgspec.json.encode({"event": event, "child": child, "pid": pid, "t_ns": self._monotonic_ns(), **fields})
-        if os.fstat(self._fd).st_size + len(line) >= self._rotate_bytes:
-            self._rotate()
-        os.write(self._fd, line + b"\n")
+        common = {"event": event, "child": child, "pid": pid, "t_ns": self._monotonic_ns()}
+        line = msgspec.json.encode({**common, **fields}) + b"\n"
+        try:
+            if os.fstat(self._fd).st_size + len(line) > self._rotate_bytes:
+                self._rotate()
+            os.write(self._fd, line)
+        except OSError as error:
+            # A full disk must not end the tree: the same facts are in the log.
+            self._lost += 1
+            get_logger(actor="supervisor").error("lifecycle.lost", lost=self._lost, error=str(error))
 
     def _rotate(self) -> None:
-        os.close(self._fd)
         self._path.replace(self._path.with_name(self._path.name + ".1"))
-        self._fd = self._open()
+        full, self._fd = self._fd, self._open()
+        os.close(full)
 
     def close(self) -> None:
         """Close the file; further writes are an error."""

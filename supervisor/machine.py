@@ -127,6 +127,7 @@ class Machine:
         if child.state is not ChildState.STARTING:
             return []  # It became ready while it was being stopped.
         child.enter(ChildInput.READY, now_s)
+        child.backoff.succeeded(now_s)
         return [Record("child_ready", name), *self._advance_start(now_s)]
 
     def waits(self, name: str, reason: str) -> list[Action]:
@@ -152,7 +153,6 @@ class Machine:
         child.reason = ""
         if was_ready_s >= self._flags.stable_s:
             child.is_probe = False
-            child.backoff.succeeded(now_s=now_s)
         if child.state is ChildState.STOPPING:
             actions: list[Action] = [Record("child_stopped", name, cause=child.stopping_for, exit=ended)]
             actions += self._after_stop(child, now_s)
@@ -249,7 +249,7 @@ class Machine:
         why_not = self._why_park(child, cause, now_s)
         if why_not:
             return self._park(child, why_not, now_s)
-        delay_s = 0.0 if cause is Cause.KILLED else child.backoff.next_delay_s(now_s=now_s)
+        delay_s = 0.0 if cause is Cause.KILLED else child.backoff.next_delay_s(now_s)
         actions: list[Action] = []
         for name in self._affected(self._order, child.spec.name):
             actions += self._restart_after(self.children[name], delay_s, now_s)
@@ -268,7 +268,7 @@ class Machine:
             return "its settings cannot be used"
         if child.is_probe and cause is not Cause.KILLED:
             return "it failed again when it was tried"
-        if not child.budget(cause).admit(now_s=now_s):
+        if not child.budget(cause).admit(now_s):
             return f"its restarts within {self._flags.period_s:g} s are spent (cause {cause})"
         return ""
 

@@ -80,3 +80,16 @@ async def finishes(actor: Any) -> None:
 
 def not_async(actor: Any) -> None:
     """Not an actor."""
+
+
+class SharedTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    url: str
+
+
+class WithSharedTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    exchange: SharedTable
+
+
+async def with_shared_table(actor: Any, settings: WithSharedTable) -> None:
+    actor.ready()
+    await trio.sleep_forever()
