@@ -33,7 +33,8 @@ UP_FIRST_S: Final = (5.8, 7.5)
 LINGER_S: Final = 1.0
 """How long the peer has to answer a close frame before the socket is closed all the same."""
 
-KEPT_RECEIVED: Final = 200
+KEPT_RECEIVED_BYTES: Final = 512 * 1024
+"""Messages of the client that `/_simulator/state` still shows, per connection."""
 
 _READ_BYTES: Final = 16 * 1024
 _ROOM_BYTES: Final = 256 * 1024
@@ -90,7 +91,8 @@ class WebSocketConnection:
         self.opened_s = time.monotonic()
         self.sent_frames = 0
         self.ended = ""
-        self._received: deque[tuple[float, str]] = deque(maxlen=KEPT_RECEIVED)
+        self._received: deque[tuple[float, str]] = deque()
+        self._received_bytes = 0
         self._received_total = 0
         self._subscriptions: tuple[Subscription, ...] = ()
         self._stream = stream
@@ -152,12 +154,8 @@ class WebSocketConnection:
         """Send one data frame soon; a peer that lets too much wait is cut."""
         if self._is_stalled or self._is_closing:
             return
-        frame = binary_frame(payload)
-        if self._out_bytes + len(frame) > self._send_buffer_bytes:
-            self.cut("send buffer full")
-            return
         self.sent_frames += 1
-        self._send(frame)
+        self._send(binary_frame(payload))
 
     async def wait_room(self) -> None:
         """Wait until most of what was pushed is sent, or the connection has ended."""
@@ -171,6 +169,8 @@ class WebSocketConnection:
     def stall(self) -> None:
         """Say nothing any more, pongs included, and stay open."""
         self._is_stalled = True
+        self._out.clear()
+        self._out_bytes = 0
 
     def reset(self) -> None:
         """End with a TCP reset."""
@@ -199,9 +199,12 @@ class WebSocketConnection:
     # Writing.
 
     def _send(self, data: bytes) -> None:
+        """Queue bytes; pongs count too, so that a flood of pings from a peer that does not read ends as well."""
         self._out.append(data)
         self._out_bytes += len(data)
         self._wake.set()
+        if self._out_bytes > self._send_buffer_bytes:
+            self.cut("send buffer full")
 
     async def _write(self) -> None:
         """Send what waits, all of it in one write; while one write is under way the next one fills up."""
@@ -220,17 +223,20 @@ class WebSocketConnection:
                 self._last_data_s = trio.current_time()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self.cut("lost by the peer")
+            await trio.lowlevel.checkpoint()
 
     async def _linger(self) -> None:
         await trio.sleep(LINGER_S)
         self.cut("closed")
 
     async def _watch_idle(self) -> None:
-        deadline_s = self._last_data_s + self._idle_close_s
-        while deadline_s > trio.current_time():
-            await trio.sleep_until(deadline_s)
+        while True:
             deadline_s = self._last_data_s + self._idle_close_s
-        self.cut("idle")
+            await trio.sleep_until(deadline_s)
+            if self._is_stalled:
+                await trio.sleep_forever()
+            if self._last_data_s + self._idle_close_s <= deadline_s:
+                self.cut("idle")
 
     async def _say_up(self) -> None:
         await trio.sleep(self._rng.uniform(*UP_FIRST_S))
@@ -251,6 +257,7 @@ class WebSocketConnection:
             self.ended = self.ended or "closed by the peer"
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self.ended = self.ended or "lost by the peer"
+            await trio.lowlevel.checkpoint()
         except RemoteProtocolError as error:
             await self._refuse_garbage(str(error))
 
@@ -269,7 +276,9 @@ class WebSocketConnection:
                 self._handle_close(event)
 
     def _handle_close(self, event: events.CloseConnection) -> None:
-        if self._websocket.state is ConnectionState.REMOTE_CLOSING and not self._is_stalled:
+        if self._is_stalled:
+            return
+        if self._websocket.state is ConnectionState.REMOTE_CLOSING:
             self._send(self._websocket.send(event.response()))
         self.ended = self.ended or f"closed by the peer with {event.code}"
         self._is_closing = self._ends_when_sent = True
@@ -290,8 +299,7 @@ class WebSocketConnection:
 
     def _handle_message(self, message: bytes) -> None:
         now_s = trio.current_time()
-        self._received.append((time.monotonic(), message.decode("utf-8", "replace")))
-        self._received_total += 1
+        self._remember(message)
         if self._is_stalled or self._is_closing or self._is_failing:
             return
         if any(window.permit_at_s(now_s) > now_s for window in self._windows):
@@ -306,6 +314,13 @@ class WebSocketConnection:
             self._follow(parse_request(message))
         except RequestRefused as refused:
             self._fail(refused.name, refused.message)
+
+    def _remember(self, message: bytes) -> None:
+        self._received.append((time.monotonic(), message.decode("utf-8", "replace")))
+        self._received_total += 1
+        self._received_bytes += len(message)
+        while self._received_bytes > KEPT_RECEIVED_BYTES:
+            self._received_bytes -= len(self._received.popleft()[1].encode())
 
     def _start_up_series(self) -> None:
         if not self._says_up and self._nursery is not None:

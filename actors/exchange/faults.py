@@ -11,9 +11,13 @@ from msgspec import Meta, Struct
 
 Target = Literal["public", "private", "all"]
 CloseCode = Annotated[int, Meta(ge=1000, le=4999)]
+"""Codes; those that a close frame must not carry (RFC 6455, 7.4.1) are refused by `Close` itself."""
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 RefusalStatus = Annotated[int, Meta(ge=400, le=599)]
 Seconds = Annotated[float, Meta(ge=0.0, le=86_400.0)]
+
+
+_NEVER_SENT: Final = frozenset({1004, 1005, 1006, 1015})
 
 
 class _Fault(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", kw_only=True):
@@ -28,6 +32,10 @@ class Close(_Fault, frozen=True, tag="close"):
 
     code: CloseCode = 1000
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.code in _NEVER_SENT:
+            raise ValueError(f"{self.code} is never sent in a close frame")
 
 
 class Reset(_Fault, frozen=True, tag="reset"):

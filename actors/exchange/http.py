@@ -3,7 +3,7 @@
 import time
 from collections import OrderedDict
 from typing import Final, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import h11
 import msgspec
@@ -67,6 +67,7 @@ class HttpLink:
         self._stream = stream
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST_BYTES)
         self._raw = bytearray()
+        self._is_head = False
 
     async def read_request(self) -> HttpRequest | None:
         """The next request; None when the peer has closed. A request for an upgrade has no body."""
@@ -75,12 +76,13 @@ class HttpLink:
             if not isinstance(head, h11.Request):
                 return None
             raw = bytes(self._raw)
+            self._is_head = head.method == b"HEAD"
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-            target = urlsplit(head.target.decode("latin-1"))
+            path, _, query = head.target.decode("latin-1").partition("?")
             request = HttpRequest(
                 head.method.decode("latin-1"),
-                target.path,
-                parse_qs(target.query, keep_blank_values=True),
+                path,
+                parse_qs(query, keep_blank_values=True),
                 headers,
                 b"",
                 raw,
@@ -98,7 +100,9 @@ class HttpLink:
         if answer.status >= 400:
             headers.append(("connection", "close"))
         data = self._http.send(h11.Response(status_code=answer.status, headers=headers))
-        data = (data or b"") + (self._http.send(h11.Data(data=answer.body)) or b"")
+        data = data or b""
+        if not self._is_head:
+            data += self._http.send(h11.Data(data=answer.body)) or b""
         data += self._http.send(h11.EndOfMessage()) or b""
         await self._stream.send_all(data)
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
@@ -125,6 +129,7 @@ class HttpLink:
             data = await self._stream.receive_some(_READ_BYTES)
             self._raw += data
             self._http.receive_data(bytes(data))
+        await trio.lowlevel.checkpoint()
         return event
 
 

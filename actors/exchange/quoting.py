@@ -8,6 +8,7 @@ previous close and the bias changes its sign, so that a new day has its own surg
 import math
 import random
 from collections.abc import Container, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from actors.exchange.book import Side
@@ -29,6 +30,16 @@ _LEVEL_SPACING: Final = 0.00006
 
 _SWEEP_SHARE: Final = 0.02
 _TOUCHED_LEVELS: Final = 10
+
+
+@lru_cache(maxsize=1 << 17)
+def _next_level(quote: str, price_e8: int, is_ask: bool) -> int:
+    """The price of the maker's next level away from the best; 0 below the lowest bid."""
+    step = max(1, int(price_e8 * _LEVEL_SPACING) // tick_e8(quote, price_e8)) * tick_e8(quote, price_e8)
+    if is_ask:
+        return floor_price(quote, (price_e8 // step + 1) * step)
+    below = (price_e8 - 1) // step * step
+    return floor_price(quote, below) if below > 0 else 0
 
 
 class PastTrade(NamedTuple):
@@ -160,20 +171,13 @@ class Quoter:
                 break
             if price_e8 not in levels:
                 self._place(t_ms, side, price_e8, self._size(6.0 + depth))
-            price_e8 = self._next_level(quote, price_e8, is_ask=side.is_ask)
+            price_e8 = _next_level(quote, price_e8, side.is_ask)
         while len(side.prices) > MOST_LEVELS:
             far = side.prices[-1 if side.is_ask else 0]
             for order_id in self._background_orders(side, far):
                 self._market.cancel(t_ms, order_id)
             if far in levels:
                 break  # An account's order rests there; only its owner may cancel it.
-
-    def _next_level(self, quote: str, price_e8: int, *, is_ask: bool) -> int:
-        step = max(1, int(price_e8 * _LEVEL_SPACING) // tick_e8(quote, price_e8)) * tick_e8(quote, price_e8)
-        if is_ask:
-            return floor_price(quote, (price_e8 // step + 1) * step)
-        below = (price_e8 - 1) // step * step
-        return floor_price(quote, below) if below > 0 else 0
 
     def _trade(self, t_ms: int, *, is_buy: bool) -> None:
         scale = 30.0 if self._rng.random() < _SWEEP_SHARE else 1.0

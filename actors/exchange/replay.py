@@ -129,6 +129,7 @@ class Replay:
             await sink.wait_room()
             if self._wanted.get(sink, {}).get(key) == player:
                 sink.push(payload)
+        await trio.lowlevel.checkpoint()
 
 
 def _keys(subscription: Subscription) -> list[StreamKey]:

@@ -6,6 +6,7 @@ tasks, and whatever it sends wrong ends its own connection only.
 
 import random
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 import h11
@@ -94,11 +95,10 @@ class ExchangeServer:
                 return
 
     async def _send_bad_request(self, stream: trio.abc.Stream) -> None:
-        with trio.move_on_after(1.0):
-            try:
-                await stream.send_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return
+        answer = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError), trio.fail_after(1.0):
+            await stream.send_all(answer)
+        await trio.lowlevel.checkpoint()
 
     # Handshakes.
 
@@ -133,7 +133,8 @@ class ExchangeServer:
     async def _serve_websocket(self, stream: trio.abc.Stream, request: HttpRequest, peer: str, access_key: str) -> None:
         websocket = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
         websocket.receive_data(request.raw)
-        next(websocket.events())
+        if not isinstance(next(websocket.events(), None), events.Request):
+            raise RemoteProtocolError("no request for a WebSocket")
         headers = [(b"remaining-req", b"group=websocket; min=300; sec=3"), (b"limit-by-ip", b"Yes")]
         await stream.send_all(websocket.send(events.AcceptConnection(extra_headers=headers)))
         number = self.handshakes
@@ -222,7 +223,10 @@ def _names_of(stream: trio.abc.Stream) -> tuple[str, str]:
     """Address and full name of the peer; a stream in memory has none."""
     if not isinstance(stream, trio.SocketStream):
         return "memory", "memory"
-    host, port = stream.socket.getpeername()[:2]
+    try:
+        host, port = stream.socket.getpeername()[:2]
+    except OSError:
+        return "gone", "gone"  # It hung up between accept and here; the first read will tell.
     return str(host), f"{host}:{port}"
 
 

@@ -111,7 +111,7 @@ def _spec(quote: str, asset: Asset, seed: int) -> MarketSpec:
     unit_krw = {"KRW": 1.0, "BTC": _BTC_KRW, "USDT": _USDT_KRW}[quote]
     # A coin worth less than 20 units of a BTC market would have a book of no depth; the exchange delists those.
     anchor_e8 = max(20, floor_price(quote, max(1, round(asset.price_krw / unit_krw * E8))))
-    weight = (asset.rank + 1) ** -0.75 * (1.0 if quote == "KRW" else 0.15)
+    weight = math.pow(asset.rank + 1, -0.75) * (1.0 if quote == "KRW" else 0.15)
     bias, swing, period_s, phase = _motion(asset, seed)
     return MarketSpec(
         code=f"{quote}-{asset.code}",
@@ -133,7 +133,7 @@ def _turnover_krw(quote: str, asset: Asset, rng: random.Random) -> float:
     if quote == "KRW" and asset.code in _NEAR_ONE_BILLION:
         return rng.uniform(0.990e9, 0.998e9)
     share = 1.0 if quote == "KRW" else 0.01
-    return _LARGEST_TURNOVER_KRW * share * (asset.rank + 1) ** -1.7 * math.exp(rng.gauss(0.0, 0.5))
+    return _LARGEST_TURNOVER_KRW * share * math.pow(asset.rank + 1, -1.7) * math.exp(rng.gauss(0.0, 0.5))
 
 
 def _motion(asset: Asset, seed: int) -> tuple[float, float, float, float]:
