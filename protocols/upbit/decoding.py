@@ -41,6 +41,9 @@ _REASON: Final = re.compile(r"(?P<reason>.*?)(?: - at `\$(?P<path>.*)`)?\Z", re.
 _UNKNOWN_FIELD: Final = "Object contains unknown field"
 
 
+_ABSENT: Final = Raw()
+
+
 class _Probe(Struct):
     """Just enough of an object to see what it is, wherever in it the key stands."""
 
@@ -48,8 +51,8 @@ class _Probe(Struct):
     ty: str | None = None
     method: str | None = None
     mthd: str | None = None
-    status: Raw | None = None
-    error: Raw | None = None
+    status: Raw = _ABSENT
+    error: Raw = _ABSENT
 
 
 class _Reader(NamedTuple):
@@ -197,9 +200,9 @@ def _shape_of(probe: _Probe, path: str, frame: bytes) -> Shape:
                 return _SHAPE_OF[field, value]
             except KeyError:
                 raise DecodeFailure(f"{path}.{field}", f"unknown {field} {value[:MAX_FIELD_NAME]!r}", frame) from None
-    if probe.error is not None:
+    if probe.error is not _ABSENT:
         return _SHAPE_OF["error", ""]
-    if probe.status is not None:
+    if probe.status is not _ABSENT:
         return _SHAPE_OF["status", ""]
     raise DecodeFailure(path, "neither type nor method, status or error", frame)
 

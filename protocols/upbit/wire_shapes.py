@@ -117,8 +117,8 @@ def _build_my_order(wire: Struct) -> MyOrder:
 
 def _build_my_asset(wire: Struct) -> MyAsset:
     asset_uuid, assets, asset_timestamp, timestamp, stream_type = astuple(wire)
-    for asset in assets:
-        _check_amounts(asset)
+    for index, asset in enumerate(assets):
+        _check_amounts(asset, f"{wire.__struct_encode_fields__[1]}[{index}].")
     rows = tuple(starmap(Asset, map(astuple, assets)))
     return MyAsset(asset_uuid, rows, asset_timestamp, timestamp, stream_type)
 
@@ -132,7 +132,7 @@ def _build_subscription_list(wire: Struct) -> SubscriptionList:
     return SubscriptionList(ticket, tuple(starmap(SubscriptionEntry, map(astuple, result))))
 
 
-def _check_amounts(wire: Struct) -> None:
+def _check_amounts(wire: Struct, within: str = "") -> None:
     """Refuse amounts that are no number to reckon with.
 
     Raises:
@@ -140,7 +140,7 @@ def _check_amounts(wire: Struct) -> None:
     """
     for name, value in zip(wire.__struct_encode_fields__, astuple(wire), strict=True):
         if isinstance(value, Decimal) and not (value.is_finite() and abs(value.adjusted()) <= MAX_EXPONENT):
-            raise msgspec.ValidationError(f"Expected a finite amount within 1E±{MAX_EXPONENT} - at `$.{name}`")
+            raise msgspec.ValidationError(f"Expected a finite amount within 1E±{MAX_EXPONENT} - at `$.{within}{name}`")
 
 
 KINDS: Final = (
