@@ -30,6 +30,7 @@ class Callback:
         self.last_price = 0.0
 
     def __call__(self, body: object) -> None:
+        """Take one event."""
         self.events += 1
         self.last_price = getattr(body, "trade_price", 0.0)
         stamp: int = body.timestamp  # type: ignore[attr-defined]  # both kinds have it

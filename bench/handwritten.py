@@ -26,6 +26,7 @@ class Callback:
         self.last_price = 0.0
 
     def __call__(self, event: dict[str, Any]) -> None:
+        """Take one event."""
         self.events += 1
         self.last_price = event.get("trade_price", 0.0)
         stamp = event["timestamp"]

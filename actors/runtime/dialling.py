@@ -12,7 +12,8 @@ and `WantProblem`.
 
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -92,7 +93,7 @@ class Dial:
         self._splitter = FrameSplitter()
         self._send_lock = trio.Lock()
         self._wants = Wants(0, ())
-        self._waiting: list[Item] = []
+        self._waiting: deque[Item] = deque()
         self._is_up: bool | None = None
         self._down_since_ns = 0
         self._epoch = 0
@@ -137,18 +138,27 @@ class Dial:
         """Ask the serving actor one question, on a link of its own."""
         return await request(self._path, self._client, method, arguments)
 
-    async def __aiter__(self) -> AsyncIterator[Item]:
-        """Iterate over items one by one; there is one checkpoint for each batch, not for each item."""
-        while not self._is_closed:
-            for item in await self.receive():
-                yield item
+    def __aiter__(self) -> Self:
+        """Iterate over items one by one; leaving the loop loses none, and another loop goes on behind it."""
+        return self
+
+    async def __anext__(self) -> Item:
+        """The next item; there is one checkpoint for each batch, not for each item."""
+        if not self._waiting:
+            self._waiting.extend(await self.receive())
+            if not self._waiting:
+                raise StopAsyncIteration
+        return self._waiting.popleft()
 
     async def receive(self) -> list[Item]:
-        """Wait for the next batch: all that one read brought. Dials, and dials again, as needed."""
+        """Wait for the next batch: all that one read brought; empty once the link is closed. Dials as needed."""
         while True:
             if self._waiting:
-                items, self._waiting = self._waiting, []
+                items = list(self._waiting)
+                self._waiting.clear()
                 return items
+            if self._is_closed:
+                return []
             stream = self._stream or await self._dial()
             try:
                 chunk = await stream.receive_some(READ_BYTES)
@@ -156,31 +166,32 @@ class Dial:
                 chunk = b""
             if chunk:
                 self._read(chunk)
-            elif self._is_closed:
-                return []
-            else:
+            elif not self._is_closed:
                 self._lose("the link ended")
 
     async def _dial(self) -> trio.SocketStream:
+        """Dial until somebody answers; nobody does while the supervisor does not hold the socket."""
         delay_s = REDIAL_FIRST_S
         while True:
             try:
-                stream = await trio.open_unix_socket(str(self._path))
-                self._splitter = FrameSplitter()
-                self._resumed = {want.topic for want in self._wants.wants} if self.server is not None else set()
-                await self._send(stream, Hello(self._client, os.getpid()))
-                await self._send(stream, self._wants)
-            except OSError as error:
-                # Nobody serves there yet, or any more: the supervisor holds the socket of each child it knows.
+                return await self._dial_once()
+            except (OSError, trio.BrokenResourceError) as error:
                 self._log.info("channel.no_answer", server=self._path.stem, reason=str(error), retry_s=delay_s)
-                await trio.sleep(delay_s)
-                delay_s = min(delay_s * 2, REDIAL_CAP_S)
-            except trio.BrokenResourceError:
-                await trio.sleep(delay_s)
-                delay_s = min(delay_s * 2, REDIAL_CAP_S)
-            else:
-                self._stream = stream
-                return stream
+            await trio.sleep(delay_s)
+            delay_s = min(delay_s * 2, REDIAL_CAP_S)
+
+    async def _dial_once(self) -> trio.SocketStream:
+        stream = await trio.open_unix_socket(str(self._path))
+        try:
+            self._splitter = FrameSplitter()
+            self._resumed = {want.topic for want in self._wants.wants} if self.server is not None else set()
+            await self._send(stream, Hello(self._client, os.getpid()))
+            await self._send(stream, self._wants)
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        self._stream = stream
+        return stream
 
     async def _send(self, stream: trio.SocketStream, message: msgspec.Struct) -> None:
         async with self._send_lock:

@@ -70,7 +70,7 @@ class Link:
         self._counters = publisher.counters
         self._log = log
         self._subscriber: Subscriber | None = None
-        self._rest = b""
+        self._rest: memoryview | bytes = b""
         self._writer_wakes = trio.Event()
         self._is_blocked = False
         self._is_broken = False
@@ -182,7 +182,7 @@ class Link:
                 self._is_broken = True
                 self._writer_wakes.set()
                 return
-            self._rest = data[sent:]
+            self._rest = memoryview(data)[sent:]  # A view: what a slow client leaves is not copied again and again.
             if self._rest:
                 self._is_blocked = True
                 self._writer_wakes.set()
