@@ -1,0 +1,1 @@
+"""Consumer actors: what a trader watches, each in a process of its own."""
