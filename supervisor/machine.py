@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from protocols.backoff import Backoff
-from protocols.restart_budget import RestartBudget
-
 from protocols.errors import UsageError
+from protocols.restart_budget import RestartBudget
 from supervisor.machine_types import (
     ALIVE,
     Action,

@@ -1,5 +1,9 @@
 """`upbitd status`."""
 
+import signal
+from collections.abc import Iterator
+from typing import Final
+
 import click
 import msgspec
 from rich.console import Console
@@ -10,8 +14,7 @@ from supervisor.control_client import SupervisorUnreachable, ask
 from supervisor.control_messages import Command
 from supervisor.status import ChildStatus, LastExit, TreeStatus
 
-MIB = 1024 * 1024
-SHOWN_COUNTERS = 6
+MIB: Final = 1024 * 1024
 
 
 @click.command()
@@ -24,50 +27,54 @@ def status(*, as_json: bool, run_dir: str | None) -> None:
         raise SupervisorUnreachable("the supervisor's answer holds no status; is it of another version?")
     if as_json:
         click.echo(msgspec.json.encode(answer))
-    else:
-        Console().print(status_table(answer))
+        return
+    console = Console()
+    console.print(status_table(answer))
+    for line in remarks(answer):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def status_table(tree: TreeStatus) -> Table:
     """Return the tree as a table for people."""
-    table = Table(title=f"upbitd pid {tree.pid}, {tree.state}, up {duration(tree.uptime_s)}, {tree.run_dir}")
-    for heading in ("name", "state", "pid"):
+    table = Table(title=f"upbitd pid {tree.pid}, {tree.state}, up {duration(tree.uptime_s)}", title_justify="left")
+    for heading in ("name", "state"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("restarts", "uptime", "heartbeat", "memory"):
+    for heading in ("pid", "restarts", "uptime", "heartbeat", "memory", "last exit"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("last exit")
-    table.add_column("counters, reason", overflow="fold")
     for child in tree.children:
         table.add_row(*_cells(child), style={"parked": "yellow", "backoff": "yellow"}.get(child.state))
     return table
 
 
+def remarks(tree: TreeStatus) -> Iterator[str]:
+    """Yield what does not fit into a table: reasons, last words, counters; one line each."""
+    for child in tree.children:
+        if child.reason:
+            yield f"{child.name}: {child.reason}"
+        elif child.last_exit is not None and child.last_exit.summary:
+            yield f"{child.name}: last ended by {child.last_exit.summary}"
+        if child.counters:
+            yield f"{child.name}: " + ", ".join(f"{name} {value:,.10g}" for name, value in child.counters.items())
+
+
 def _cells(child: ChildStatus) -> tuple[str, ...]:
-    heartbeat = "-" if child.heartbeat_age_s is None else f"{child.heartbeat_age_s:.1f} s"
-    memory = "-" if child.memory_bytes is None else f"{child.memory_bytes / MIB:.0f} MiB"
     return (
         child.name,
         child.state,
         "-" if child.pid is None else str(child.pid),
         str(child.restarts),
         "-" if child.uptime_s is None else duration(child.uptime_s),
-        heartbeat,
-        memory,
+        "-" if child.heartbeat_age_s is None else f"{child.heartbeat_age_s:.1f} s",
+        "-" if child.memory_bytes is None else f"{child.memory_bytes / MIB:.0f} MiB",
         "-" if child.last_exit is None else describe_exit(child.last_exit),
-        child.reason or _counters(child),
     )
-
-
-def _counters(child: ChildStatus) -> str:
-    shown = [f"{name} {value:,.10g}" for name, value in child.counters.items()]
-    more = f" and {len(shown) - SHOWN_COUNTERS} more" if len(shown) > SHOWN_COUNTERS else ""
-    return ", ".join(shown[:SHOWN_COUNTERS]) + more
 
 
 def describe_exit(ended: LastExit) -> str:
     """Return how a process ended in a few words."""
-    how = f"signal {ended.signal}" if ended.signal is not None else f"code {ended.code}"
-    return f"{how}: {ended.summary}" if ended.summary else how
+    if ended.signal is not None:
+        return signal.Signals(ended.signal).name
+    return "no process" if ended.code is None else f"code {ended.code}"
 
 
 def duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import trio
+import trio.testing
 
 
 class SampleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,13 +30,13 @@ async def configured(actor: Any, settings: SampleSettings) -> None:
 
 async def blocked_in_c(actor: Any) -> None:
     actor.ready()
-    await trio.sleep(0.05)
+    await trio.testing.wait_all_tasks_blocked()  # Until the supervisor was told.
     time.sleep(30)  # noqa: ASYNC251 - the point of this actor
 
 
 async def busy_loop(actor: Any) -> None:
     actor.ready()
-    await trio.sleep(0.05)
+    await trio.testing.wait_all_tasks_blocked()  # Until the supervisor was told.
     while True:
         pass
 

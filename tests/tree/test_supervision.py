@@ -1,0 +1,259 @@
+"""One real tree for each promise of the supervisor."""
+
+import os
+import signal
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.tree.running_tree import children, running_tree, upbitd
+
+
+def test_children_start_in_order_and_stop_in_reverse_with_exit_code_0(tmp_path: Path) -> None:
+    with running_tree(tmp_path, children("idle", "idle", "idle")) as tree:
+        tree.wait_for("child_ready", "c")
+        assert tree.finish(signal.SIGTERM) == 0
+        seen = [(event["event"], event["child"]) for event in tree.events]
+    assert seen == [
+        *[(event, child) for child in "abc" for event in ("child_started", "child_ready")],
+        *[("child_stopped", child) for child in "cba"],
+        ("supervisor_stopped", None),
+    ]
+    stopped = [event for event in tree.events if event["event"] == "child_stopped"]
+    assert {(event["cause"], event["code"], event["signal"], event["rung"]) for event in stopped} == {
+        ("stop", 0, None, "asked")
+    }
+    times = [event["t_ns"] for event in tree.events]
+    assert times == sorted(times)
+
+
+def test_interrupt_stops_in_order_too(tmp_path: Path) -> None:
+    with running_tree(tmp_path, children("idle", "idle")) as tree:
+        tree.wait_for("child_ready", "b")
+        os.killpg(tree.process.pid, signal.SIGINT)  # As ^C in a terminal: to the whole group.
+        assert tree.finish(signal.SIGCONT) == 0
+        assert [event["child"] for event in tree.events if event["event"] == "child_stopped"] == ["b", "a"]
+    assert "Traceback" not in tree.log
+
+
+def test_a_killed_child_comes_back_at_once_each_time(tmp_path: Path) -> None:
+    took_s = []
+    with running_tree(tmp_path, children("idle")) as tree:
+        pid = tree.wait_for("child_ready")["pid"]
+        for _ in range(10):
+            killed_s = time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            exited = tree.wait_for("child_exited")
+            assert (exited["pid"], exited["cause"], exited["code"], exited["signal"]) == (pid, "signal", None, 9)
+            pid = tree.wait_for("child_ready")["pid"]
+            took_s.append(time.monotonic() - killed_s)
+        assert tree.status()["a"]["restarts"] == 10
+        assert tree.finish() == 0
+    print(f"SIGKILL to ready again: median {statistics.median(took_s) * 1000:.0f} ms, max {max(took_s) * 1000:.0f} ms")  # noqa: T201 - a measurement
+
+
+def test_a_child_that_always_fails_is_parked_and_the_others_go_on(tmp_path: Path) -> None:
+    settings = children("fails", "idle", flags="intensity = 2\nbackoff_first_s = 0.01")
+    with running_tree(tmp_path, settings) as tree:
+        parked = tree.wait_for("child_parked", "a")
+        assert parked["pid"] is None
+        assert "ValueError: deliberate" in parked["reason"]
+        exits = [event for event in tree.events if event["event"] == "child_exited"]
+        assert [(event["cause"], event["code"]) for event in exits] == [("exit", 1)] * 3
+        if not any(event["event"] == "child_ready" for event in tree.events):
+            tree.wait_for("child_ready", "b")
+        status = tree.status()
+        assert (status["a"]["state"], status["a"]["pid"]) == ("parked", None)
+        assert status["b"]["state"] == "ready"
+        assert tree.finish() == 0
+    # Each traceback is told once, by the supervisor; the child prints nothing beside its log.
+    assert tree.log.count('"event":"child.failed"') == 3
+    assert all(line.startswith("{") for line in tree.log.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("entry", "own", "expected"),
+    [
+        ("ends", "{ code = 3 }", ("exit", 3, None)),
+        ("ends", "{ code = 0 }", ("exit", 0, None)),
+        ("finishes", "{}", ("exit", 0, None)),
+        ("crashes_hard", "{}", ("signal", None, int(signal.SIGSEGV))),
+        ("kills_itself", "{}", ("signal", None, int(signal.SIGKILL))),
+    ],
+)
+def test_each_end_of_a_process_is_one_line_that_says_how(
+    tmp_path: Path, entry: str, own: str, expected: tuple[str, int | None, int | None]
+) -> None:
+    settings = children(entry, child=f'restart = "temporary"\nsettings = {own}')
+    with running_tree(tmp_path, settings) as tree:
+        exited = tree.wait_for("child_exited")
+        assert (exited["cause"], exited["code"], exited["signal"]) == expected
+        assert tree.finish() == 0
+        ends = [event for event in tree.events if event["event"] in {"child_exited", "child_stopped"}]
+        assert len(ends) == 1
+
+
+def test_a_child_that_is_not_ready_in_time_is_killed_with_a_dump_of_its_stacks(tmp_path: Path) -> None:
+    settings = children("never_ready", child='start_timeout_s = 1.5\nrestart = "temporary"')
+    with running_tree(tmp_path, settings) as tree:
+        stopped = tree.wait_for("child_stopped")
+        assert (stopped["cause"], stopped["signal"], stopped["rung"]) == ("start_timeout", 9, "sigkill")
+        assert tree.finish() == 0
+    assert "most recent call first" in tree.log
+
+
+def test_a_child_that_waits_for_its_owner_is_parked_alive_and_holds_up_nobody(tmp_path: Path) -> None:
+    with running_tree(tmp_path, children("parks", "idle")) as tree:
+        parked = tree.wait_for("child_parked")
+        assert parked["reason"] == "no keys; write them to the keys file"
+        if ("child_ready", "b") not in [(event["event"], event["child"]) for event in tree.events]:
+            tree.wait_for("child_ready", "b")
+        status = tree.status()["a"]
+        assert (status["state"], status["pid"], status["reason"]) == ("parked", parked["pid"], parked["reason"])
+        assert "a: no keys; write them to the keys file" in tree.ask("status").stdout
+        assert tree.finish() == 0
+
+
+@pytest.mark.parametrize("entry", ["ignores_stop", "blocked_in_c", "busy_loop"])
+def test_a_child_that_hangs_is_killed_and_the_stop_keeps_its_limit(tmp_path: Path, entry: str) -> None:
+    with running_tree(tmp_path, children("idle", entry, child="shutdown_s = 0.4")) as tree:
+        tree.wait_for("child_ready", "b")
+        began_s = time.monotonic()
+        assert tree.finish() == 0
+        assert time.monotonic() - began_s <= 5.0
+        stopped = [event for event in tree.events if event["event"] == "child_stopped"]
+        assert [(event["child"], event["rung"]) for event in stopped] == [("b", "sigkill"), ("a", "asked")]
+    assert "most recent call first" in tree.log
+
+
+def test_many_hanging_children_cannot_stretch_the_stop(tmp_path: Path) -> None:
+    with running_tree(tmp_path, children(*["ignores_stop"] * 3, flags="shutdown_s = 2.5")) as tree:
+        tree.wait_for("child_ready", "c")
+        began_s = time.monotonic()
+        assert tree.finish() == 0
+        assert time.monotonic() - began_s <= 5.0
+
+
+def test_a_second_signal_hurries(tmp_path: Path) -> None:
+    with running_tree(
+        tmp_path, children("ignores_stop", child="shutdown_s = 60.0", flags="shutdown_s = 120.0")
+    ) as tree:
+        tree.wait_for("child_ready")
+        tree.process.send_signal(signal.SIGTERM)
+        began_s = time.monotonic()
+        # Two pending signals of one kind are one; a stopping supervisor is told by the other kind.
+        assert tree.finish(signal.SIGINT) == 0
+        assert time.monotonic() - began_s <= 5.0
+
+
+@pytest.mark.parametrize("entry", ["idle", "blocked_in_c", "busy_loop", "never_ready"])
+def test_nothing_outlives_a_killed_supervisor(tmp_path: Path, entry: str) -> None:
+    with running_tree(tmp_path, children("idle", entry)) as tree:
+        tree.wait_for("child_started", "b")
+        if entry != "never_ready":
+            tree.wait_for("child_ready", "b")
+        pids = [event["pid"] for event in tree.events if event["event"] == "child_started"]
+        tree.process.kill()
+        deadline_s = time.monotonic() + 1.0
+        for pid in pids:
+            tree.wait_gone(pid, limit_s=max(0.0, deadline_s - time.monotonic()))
+
+
+def test_a_child_that_was_just_started_does_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
+    with running_tree(tmp_path, children("idle")) as tree:
+        pid = tree.wait_for("child_started")["pid"]
+        tree.process.kill()
+        tree.wait_gone(pid, limit_s=1.0)
+
+
+def test_a_second_supervisor_is_refused_with_one_line(tmp_path: Path) -> None:
+    with running_tree(tmp_path, children("idle")) as tree:
+        tree.wait_for("child_ready")
+        second = tree.ask("run", "-c", str(tmp_path / "upbitd.toml"))
+        assert second.returncode == 2
+        assert second.stderr.count("\n") == 1
+        assert f"is used by another supervisor (pid {tree.process.pid})" in second.stderr
+        assert tree.status()["a"]["state"] == "ready"
+        assert tree.finish() == 0
+
+
+def test_after_a_killed_supervisor_the_next_one_starts_in_the_same_directory(tmp_path: Path) -> None:
+    first, second = tmp_path / "1", tmp_path / "2"
+    first.mkdir()
+    second.mkdir()
+    with running_tree(first, children("idle")) as tree:
+        tree.wait_for("child_ready")
+        assert tree.finish(signal.SIGKILL) == -signal.SIGKILL
+        assert (tree.run_dir / "a.sock").exists()
+        (second / "run").symlink_to(tree.run_dir)
+        with running_tree(second, children("idle")) as after:
+            after.wait_for("child_ready")
+            assert after.finish() == 0
+        assert sorted(path.name for path in tree.run_dir.iterdir()) == ["lock"]
+
+
+def test_bad_settings_start_nothing_and_say_all_that_is_wrong(tmp_path: Path) -> None:
+    config = tmp_path / "upbitd.toml"
+    config.write_text(children("idle", "no_such_actor") + "\ncolour = 1\n[supervisor.more]\nx = 1\n")
+    done = upbitd("run", "-c", str(config), "--run-dir", str(tmp_path / "run"))
+    assert done.returncode == 2
+    assert not (tmp_path / "run" / "lifecycle.jsonl").exists()
+    assert done.stderr.splitlines() == [
+        "upbitd: supervisor.more: unknown setting; known here: " + done.stderr.splitlines()[0].split("known here: ")[1],
+        *[line for line in done.stderr.splitlines()[1:] if line.startswith("upbitd: child b.colour: unknown setting")],
+    ]
+
+
+def test_secrets_reach_their_child_alone_and_nothing_that_can_be_read(tmp_path: Path) -> None:
+    key = "k3y-that-must-never-show"
+    settings = children("fails", child='secrets = ["UPBITD_ACCESS_KEY"]\nrestart = "temporary"') + (
+        '\n[[child]]\nname = "other"\nstart = "tests.tree.sample_actors:idle"\n'
+    )
+    variables = {"UPBITD_ACCESS_KEY": key, "UPBITD_OTHER__RESTART": "transient"}
+    with running_tree(tmp_path, settings, environment=variables) as tree:
+        exited = tree.wait_for("child_exited", "a")
+        assert exited["summary"] == "ValueError: deliberate  ***"
+        tree.wait_for("child_ready", "other")
+        for process in tree.session():
+            assert not any(name.startswith("UPBITD_") for name in process.environ())
+            assert key not in " ".join(process.cmdline())
+        assert key not in tree.ask("status", "--json").stdout
+        assert tree.finish() == 0
+    assert key not in tree.log
+    assert '"event":"about.to.fail"' in tree.log
+    assert key not in str(tree.events)
+
+
+def test_restart_and_stop_by_command(tmp_path: Path) -> None:
+    with running_tree(tmp_path, children("idle", "parks")) as tree:
+        tree.wait_for("child_ready", "b")
+        done = tree.ask("restart", "a")
+        assert (done.returncode, done.stdout) == (0, "a: ready\n")
+        assert tree.wait_for("child_stopped", "a")["cause"] == "restart"
+        unknown = tree.ask("restart", "nobody")
+        assert (unknown.returncode, unknown.stderr) == (1, "upbitd: no child named 'nobody'; there are a, b\n")
+        assert tree.ask("stop").returncode == 0
+        assert tree.process.wait(5.0) == 0
+        assert "no supervisor runs in" in tree.ask("stop").stderr
+
+
+def test_a_child_has_no_terminal_and_a_title_of_its_own(tmp_path: Path) -> None:
+    with running_tree(tmp_path, children("idle")) as tree:
+        pid = tree.wait_for("child_ready")["pid"]
+        assert Path(f"/proc/{pid}/fd/0").readlink() == Path("/dev/null")
+        title = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=True).stdout
+        assert title.strip() == "upbitd: a"
+        assert tree.finish() == 0
+
+
+def test_a_parked_child_is_tried_again(tmp_path: Path) -> None:
+    settings = children("fails", flags="intensity = 0\nprobe_s = 0.2")
+    with running_tree(tmp_path, settings) as tree:
+        first = tree.wait_for("child_parked")
+        second = tree.wait_for("child_parked")
+        assert "are spent" in first["reason"]
+        assert "failed again when it was tried" in second["reason"]
+        assert tree.finish() == 0
