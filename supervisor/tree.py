@@ -162,7 +162,7 @@ class Tree:
         return record.state.value
 
     async def wait_changed(self) -> None:
-        """Wait until any child changed its state."""
+        """Wait until anything in the status changed: a state, or a heartbeat's numbers."""
         await self._changed.wait()
 
     # Carrying out
@@ -184,6 +184,9 @@ class Tree:
                     self.started.set()
                 case TreeStopped():
                     self.stopped.set()
+        self._note_change()
+
+    def _note_change(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
 
@@ -228,7 +231,8 @@ class Tree:
                 life.is_ending = True
                 nursery.cancel_scope.deadline = trio.current_time() + LAST_WORDS_S
         except BaseException:
-            await self._kill_with_tree(name, life)
+            with trio.move_on_after(CLEANUP_S, shield=True):
+                await self._kill_with_tree(name, life)
             raise
         self.apply(self.machine.exited(name, self._reap(life), now_s=trio.current_time()))
 
@@ -241,10 +245,9 @@ class Tree:
         """Leave no process behind when the tree itself is cancelled or failed."""
         life.process.send_signal(signal.SIGKILL)
         life.is_ending = True
-        with trio.move_on_after(CLEANUP_S, shield=True):
-            if not life.process.gone.is_set():
-                await watch(life.process)
-            self._record(Record("child_stopped", name, cause="cancelled", exit=self._reap(life)))
+        if not life.process.gone.is_set():
+            await watch(life.process)
+        self._record(Record("child_stopped", name, cause="cancelled", exit=self._reap(life)))
 
     async def _talk(self, name: str, life: Life, incarnation: int) -> None:
         with contextlib.suppress(OSError):  # It is gone already; its pidfd tells.
@@ -272,6 +275,7 @@ class Tree:
         match message:
             case Heartbeat():
                 life.heartbeat, life.heartbeat_s = message, trio.current_time()
+                self._note_change()
             case Ready():
                 self.apply(self.machine.ready(name, now_s=trio.current_time()))
             case Parked(reason):

@@ -35,7 +35,7 @@ def run_process(start: Start, *, link: socket.socket, listener: socket.socket, a
     try:
         entry, settings = _load(start)
         trio.run(_run_actor, start, entry, settings, control, listener)
-    except BaseException as error:  # noqa: BLE001 - the edge of the process: all that ends it is reported here
+    except (Exception, BaseExceptionGroup, SystemExit) as error:  # noqa: BLE001 - the edge of the process
         code, failed = _verdict(error, redaction)
     else:
         code, failed = EXIT_OK, None

@@ -257,3 +257,14 @@ def test_a_parked_child_is_tried_again(tmp_path: Path) -> None:
         assert "are spent" in first["reason"]
         assert "failed again when it was tried" in second["reason"]
         assert tree.finish() == 0
+
+
+def test_fifty_kills_leak_no_descriptor(tmp_path: Path) -> None:
+    with running_tree(tmp_path, children("idle", flags='log_level = "error"')) as tree:
+        pid = tree.wait_for("child_ready")["pid"]
+        before = len(list(Path(f"/proc/{tree.process.pid}/fd").iterdir()))
+        for _ in range(50):
+            os.kill(pid, signal.SIGKILL)
+            pid = tree.wait_for("child_ready")["pid"]
+        assert len(list(Path(f"/proc/{tree.process.pid}/fd").iterdir())) == before
+        assert tree.finish() == 0

@@ -1,0 +1,130 @@
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import trio
+
+from protocols.errors import UsageError
+from supervisor.control_client import CommandRefused, SupervisorUnreachable, ask
+from supervisor.control_messages import MAX_LINE_BYTES, Answer, Command
+from supervisor.control_server import serve_control
+from supervisor.run_dir import RunDir, open_run_dir
+from supervisor.status import TreeStatus
+
+STATUS = TreeStatus(pid=1, state="running", uptime_s=2.0, run_dir="/r", children=())
+
+
+class OwnTree:
+    """What a tree offers to commands, without processes."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.may_finish = trio.Event()
+
+    def status(self) -> TreeStatus:
+        self.asked.append("status")
+        return STATUS
+
+    async def restart(self, name: str) -> str:
+        if name != "a":
+            raise UsageError(f"no child named {name!r}")
+        await self.may_finish.wait()
+        return "ready"
+
+    def ask_to_stop(self) -> None:
+        self.asked.append("stop")
+
+
+@contextlib.asynccontextmanager
+async def serving(run_dir: RunDir, tree: OwnTree) -> AsyncIterator[None]:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve_control, run_dir.listen(run_dir.control_socket), tree)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> RunDir:
+    return open_run_dir(tmp_path / "run")
+
+
+async def in_thread(run_dir: RunDir, command: Command) -> Answer:
+    return await trio.to_thread.run_sync(ask, run_dir.control_socket, command)
+
+
+async def test_commands_are_answered(run_dir: RunDir) -> None:
+    tree = OwnTree()
+    tree.may_finish.set()
+    async with serving(run_dir, tree):
+        assert (await in_thread(run_dir, Command("status"))).status == STATUS
+        assert (await in_thread(run_dir, Command("restart", "a"))).state == "ready"
+        await in_thread(run_dir, Command("stop"))
+        with pytest.raises(CommandRefused, match="no child named 'b'"):
+            await in_thread(run_dir, Command("restart", "b"))
+        with pytest.raises(CommandRefused, match="unknown verb 'dance'; known: status, restart, stop"):
+            await in_thread(run_dir, Command("dance"))
+    assert tree.asked == ["status", "stop"]
+
+
+async def test_a_command_that_takes_long_holds_up_no_other(run_dir: RunDir) -> None:
+    tree = OwnTree()
+    async with serving(run_dir, tree), trio.open_nursery() as nursery:
+        nursery.start_soon(in_thread, run_dir, Command("restart", "a"))
+        assert (await in_thread(run_dir, Command("status"))).status == STATUS
+        tree.may_finish.set()
+
+
+@pytest.mark.parametrize("line", [b"garbage\n", b'{"verb": 5}\n', b'{"verb": "status", "colour": 1}\n', b"\xff\n"])
+async def test_a_request_that_is_not_understood_is_answered_and_the_client_goes_on(
+    run_dir: RunDir, line: bytes
+) -> None:
+    async with serving(run_dir, OwnTree()):
+        stream = await trio.open_unix_socket(os.fspath(run_dir.control_socket))
+        async with stream:
+            await stream.send_all(line)
+            assert b"request not understood" in await stream.receive_some()
+            await stream.send_all(b'{"verb":"status"}\n')
+            assert msgspec.json.decode(await stream.receive_some(), type=Answer).status == STATUS
+
+
+async def test_an_endless_line_ends_the_connection(run_dir: RunDir) -> None:
+    async with serving(run_dir, OwnTree()):
+        stream = await trio.open_unix_socket(os.fspath(run_dir.control_socket))
+        async with stream:
+            with contextlib.suppress(trio.BrokenResourceError):
+                await stream.send_all(b"x" * (2 * MAX_LINE_BYTES))
+            with contextlib.suppress(trio.BrokenResourceError):
+                while await stream.receive_some():
+                    pass
+        assert (await in_thread(run_dir, Command("status"))).status == STATUS
+
+
+async def test_another_user_is_not_served(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = os.getuid()
+    monkeypatch.setattr("supervisor.control_server.peer_uid", lambda _connection: owner + 1)
+    async with serving(run_dir, OwnTree()):
+        stream = await trio.open_unix_socket(os.fspath(run_dir.control_socket))
+        async with stream:
+            assert await stream.receive_some() == b""
+
+
+def test_no_supervisor_is_one_clear_error(run_dir: RunDir) -> None:
+    with pytest.raises(SupervisorUnreachable, match=r"no supervisor runs in .* start one with `upbitd run`"):
+        ask(run_dir.control_socket, Command("status"))
+
+
+def test_a_supervisor_that_does_not_answer_is_given_up(run_dir: RunDir) -> None:
+    with run_dir.listen(run_dir.control_socket), pytest.raises(SupervisorUnreachable, match="did not answer"):
+        ask(run_dir.control_socket, Command("status"), limit_s=0.05)
+
+
+def test_the_peer_of_a_socket_is_known_by_the_kernel() -> None:
+    from supervisor.control_server import peer_uid
+
+    ours, theirs = socket.socketpair()
+    with theirs, trio.socket.from_stdlib_socket(ours) as wrapped:
+        assert peer_uid(wrapped) == os.getuid()

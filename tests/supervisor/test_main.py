@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import click
+import pytest
+
+from protocols.errors import ConnectionLost, SettingsError
+from supervisor import name_clash
+from supervisor.commands.status import describe_exit, duration
+from supervisor.main import COMMANDS, run_command, upbitd
+from supervisor.status import LastExit
+
+
+def test_help_lists_every_command_without_importing_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {name} " in shown for name in COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["dance"], ["run", "--no-such-option"], ["restart"]])
+def test_bad_usage_is_one_line_and_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(arguments) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("upbitd: ")
+    assert shown.count("\n") == 1
+
+
+def test_a_missing_settings_file_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["run", "-c", str(tmp_path / "none.toml"), "--run-dir", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err.startswith(f"upbitd: {tmp_path}/none.toml: No such file or directory")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["stop"], ["restart", "a"]])
+def test_commands_without_a_supervisor_are_exit_code_1(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command([*command, "--run-dir", str(tmp_path)]) == 1
+    assert "no supervisor runs in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "shown"),
+    [
+        (SettingsError("one\ntwo"), 2, "upbitd: one\nupbitd: two\n"),
+        (ConnectionLost("gone"), 1, "upbitd: gone\n"),
+        (ExceptionGroup("nursery", [ExceptionGroup("inner", [SettingsError("deep")])]), 2, "upbitd: deep\n"),
+        (click.Abort(), 1, "upbitd: interrupted\n"),
+        (click.FileError("f", "no"), 1, "upbitd: Could not open file 'f': no\n"),
+    ],
+)
+def test_expected_errors_are_lines_and_an_exit_code(
+    error: Exception, code: int, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(upbitd, "main", fail)
+    assert run_command([]) == code
+    assert capsys.readouterr().err == shown
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise ExceptionGroup("nursery", [SettingsError("expected"), ZeroDivisionError("a bug")])
+
+    monkeypatch.setattr(upbitd, "main", fail)
+    with pytest.raises(ExceptionGroup):
+        run_command([])
+
+
+def test_our_packages_are_our_own() -> None:
+    name_clash.check_names()
+
+
+def test_another_distribution_with_our_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "importlib.metadata.packages_distributions", lambda: {"supervisor": ["upbitd", "supervisor"], "actors": []}
+    )
+    with pytest.raises(SettingsError, match="'supervisor' also provides the package 'supervisor'; remove it"):
+        name_clash.check_names()
+
+
+def test_a_package_from_another_place_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(name_clash, "_folder_of", lambda _package: tmp_path)
+    with pytest.raises(SettingsError, match="the package 'protocols' is found in"):
+        name_clash.check_names()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(4.24, "4.2 s"), (200, "3 min 20 s"), (18720, "5 h 12 min"), (187200, "2 d 4 h")]
+)
+def test_time_spans_read_as_people_write_them(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("ended", "shown"),
+    [
+        (LastExit(3, None, ""), "code 3"),
+        (LastExit(None, 9, ""), "SIGKILL"),
+        (LastExit(None, None, "no memory"), "no process"),
+    ],
+)
+def test_last_exits_read_short(ended: LastExit, shown: str) -> None:
+    assert describe_exit(ended) == shown

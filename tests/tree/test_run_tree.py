@@ -1,0 +1,67 @@
+"""The tree inside another trio program, as the demo uses it."""
+
+import json
+import signal
+from functools import partial
+from pathlib import Path
+
+import psutil
+import trio
+
+from supervisor.lifecycle import Lifecycle
+from supervisor.run_dir import open_run_dir
+from supervisor.settings import settings_from
+from supervisor.tree import Tree, run_tree
+
+TABLES = {
+    "child": [
+        {"name": "a", "start": "tests.tree.sample_actors:idle"},
+        {"name": "b", "start": "tests.tree.sample_actors:configured", "settings": {"code": 5}},
+    ]
+}
+
+
+def events(path: Path) -> list[tuple[str, str | None]]:
+    return [(event["event"], event["child"]) for event in map(json.loads, path.read_text().splitlines())]
+
+
+async def test_a_tree_runs_inside_another_program_until_its_event_is_set(tmp_path: Path) -> None:
+    run_dir, stop = open_run_dir(tmp_path / "run"), trio.Event()
+    lifecycle = Lifecycle(run_dir.lifecycle_file)
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            settings = settings_from(TABLES, variables={})
+            tree: Tree = await nursery.start(partial(run_tree, settings, run_dir, lifecycle=lifecycle, stop=stop))
+            await tree.started.wait()
+            while not tree.status().children[1].counters:
+                await tree.wait_changed()
+            status = tree.status()
+            stop.set()
+    lifecycle.close()
+    assert [(child.name, child.state) for child in status.children] == [("a", "ready"), ("b", "ready")]
+    assert status.children[1].counters == {"code": 5}
+    assert events(run_dir.lifecycle_file)[-3:] == [
+        ("child_stopped", "b"),
+        ("child_stopped", "a"),
+        ("supervisor_stopped", None),
+    ]
+
+
+async def test_a_cancelled_tree_kills_and_reaps_its_children(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "run")
+    lifecycle = Lifecycle(run_dir.lifecycle_file)
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            settings = settings_from(TABLES, variables={})
+            tree: Tree = await nursery.start(
+                partial(run_tree, settings, run_dir, lifecycle=lifecycle, stop=trio.Event())
+            )
+            await tree.started.wait()
+            pids = [child.pid for child in tree.status().children]
+            nursery.cancel_scope.cancel()
+    lifecycle.close()
+    assert not any(psutil.pid_exists(pid) for pid in pids if pid is not None)
+    last = [json.loads(line) for line in run_dir.lifecycle_file.read_text().splitlines()][-2:]
+    assert [(event["event"], event["cause"], event["signal"]) for event in last] == [
+        ("child_stopped", "cancelled", signal.SIGKILL)
+    ] * 2
