@@ -15,8 +15,10 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+import h11
 import trio
 import trio_websocket
+import wsproto.utilities
 
 from protocols.errors import ConnectionLost, HandshakeRefused, SettingsError
 from protocols.websocket_frames import ABNORMAL_CLOSURE, FrameReader
@@ -83,13 +85,19 @@ class WebSocketConnection:
     """One open connection; see `Connection`."""
 
     def __init__(
-        self, stream: trio.abc.Stream, control: _ControlStream, websocket: trio_websocket.WebSocketConnection
+        self,
+        stream: trio.abc.Stream,
+        control: _ControlStream,
+        websocket: trio_websocket.WebSocketConnection,
+        reader: trio.CancelScope,
     ) -> None:
         self._stream = stream
         self._control = control
         self._websocket = websocket
+        self._background = reader
         self._reader = FrameReader()
         self._early: list[bytes] = []
+        self._is_receiving = False
 
     def take_early(self, chunk: bytes) -> None:
         """Read what came in one piece with the answer to the handshake."""
@@ -105,11 +113,14 @@ class WebSocketConnection:
             early, self._early = self._early, []
             return early
         self._check_close()
+        self._is_receiving = True
         try:
             chunk = await self._stream.receive_some(READ_BYTES)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._control.feed_end()
             raise ConnectionLost(f"connection broken: {error.__cause__ or error}") from None
+        finally:
+            self._is_receiving = False
         if not chunk:
             self._control.feed_end()
             raise ConnectionLost(f"server ended the connection without a close frame ({ABNORMAL_CLOSURE})")
@@ -149,11 +160,12 @@ class WebSocketConnection:
         try:
             with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._drain)
+                    if not self._is_receiving:
+                        nursery.start_soon(self._drain)
                     await self._websocket.aclose()
                     nursery.cancel_scope.cancel()
         finally:
-            self._control.feed_end()
+            self._background.cancel()
             await trio.aclose_forcefully(self._stream)
 
     async def _drain(self) -> None:
@@ -201,11 +213,11 @@ async def connect_websocket(
         try:
             if is_tls:
                 context = ssl_context or ssl.create_default_context()
-                stream: trio.abc.Stream = await trio.open_ssl_over_tcp_stream(parts.hostname, port, ssl_context=context)
+                stream: trio.abc.Stream = await _open_tls(parts.hostname, port, context)
             else:
                 stream = await trio.open_tcp_stream(parts.hostname, port)
-        except OSError as error:
-            raise ConnectionLost(f"cannot reach {parts.hostname}:{port}: {error}") from None
+        except (OSError, trio.BrokenResourceError) as error:
+            raise ConnectionLost(f"cannot reach {parts.hostname}:{port}: {error.__cause__ or error}") from None
         host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
         resource = parts.path + (f"?{parts.query}" if parts.query else "")
         try:
@@ -216,12 +228,23 @@ async def connect_websocket(
     raise ConnectionLost(f"no WebSocket connection to {parts.hostname}:{port} within {timeout_s} s")
 
 
+async def _open_tls(host: str, port: int, context: ssl.SSLContext) -> trio.abc.Stream:
+    stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=context)
+    try:
+        await stream.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
+
+
 async def _shake_hands(
     nursery: trio.Nursery, stream: trio.abc.Stream, host: str, resource: str, headers: Headers
 ) -> WebSocketConnection:
     control = _ControlStream(stream)
     answer: tuple[bytes, bytes] | ConnectionLost | None = None
     websocket: trio_websocket.WebSocketConnection | None = None
+    background: trio.Nursery = await nursery.start(_run_background, stream)
 
     async def pass_on_answer(scope: trio.CancelScope) -> None:
         nonlocal answer
@@ -237,7 +260,7 @@ async def _shake_hands(
         async with trio.open_nursery() as handshake:
             handshake.start_soon(pass_on_answer, handshake.cancel_scope)
             websocket = await trio_websocket.wrap_client_stream(
-                nursery,
+                background,
                 control,  # type: ignore[arg-type]  # its documentation takes any trio stream, its annotation two
                 host,
                 resource,
@@ -246,12 +269,24 @@ async def _shake_hands(
             )
     finally:
         if websocket is None:
-            control.feed_end()
+            background.cancel_scope.cancel()
     if websocket is None or not isinstance(answer, tuple):
         raise answer if isinstance(answer, ConnectionLost) else ConnectionLost("the handshake did not complete")
-    connection = WebSocketConnection(stream, control, websocket)
+    connection = WebSocketConnection(stream, control, websocket, background.cancel_scope)
     connection.take_early(answer[1])
     return connection
+
+
+async def _run_background(
+    stream: trio.abc.Stream, task_status: trio.TaskStatus[trio.Nursery] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Hold trio-websocket's reader task; a protocol error of the server ends the connection, never the actor."""
+    try:
+        async with trio.open_nursery() as nursery:
+            task_status.started(nursery)
+            await trio.sleep_forever()
+    except* (h11.ProtocolError, wsproto.utilities.ProtocolError):
+        await trio.aclose_forcefully(stream)
 
 
 async def _read_answer(stream: trio.abc.Stream) -> tuple[bytes, bytes]:
@@ -265,7 +300,7 @@ async def _read_answer(stream: trio.abc.Stream) -> tuple[bytes, bytes]:
     while (end := data.find(b"\r\n\r\n")) < 0:
         try:
             chunk = await stream.receive_some(READ_BYTES)
-        except trio.BrokenResourceError as error:
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise ConnectionLost(f"connection broken in the handshake: {error.__cause__ or error}") from None
         if not chunk:
             raise ConnectionLost("server ended the connection in the handshake")

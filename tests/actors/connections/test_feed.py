@@ -1,0 +1,353 @@
+"""The feed on an exchange in memory, under a clock that jumps: connect, subscribe, lose, reconnect, park."""
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from actors.connections.exchange_settings import ExchangeSettings
+from protocols.errors import AuthenticationError, ConnectionLost, HandshakeRefused
+from protocols.upbit.messages import ErrorFrame, Status, SubscriptionEntry, SubscriptionList
+from protocols.upbit.requests import Format
+from protocols.upbit.topics import Topic
+from tests.actors.connections.fake_exchange import FakeConnection, Rig, quiet
+from tests.actors.runtime.channel_pair import trade
+
+BTC, ETH = "trade/KRW-BTC", "trade/KRW-ETH"
+
+
+async def test_the_union_is_subscribed_and_its_events_are_published(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC, ETH)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await quiet()
+        (connection,) = rig.exchange.connections
+        (_at_s, request) = connection.requests[0]
+        connection.say(trade(7), trade(8, "KRW-ETH"), trade(9, "KRW-XRP"))
+        await quiet()
+        nursery.cancel_scope.cancel()
+    assert request.format is Format.SIMPLE
+    assert [(item.type, item.codes, item.is_only_realtime) for item in request.subscriptions] == [
+        ("trade", ("KRW-BTC", "KRW-ETH"), False)
+    ]
+    items = rig.received()
+    assert [item[0] for item in items] == ["welcome", "accepted", "up", *["event"] * 4]
+    assert [(item[1], item[3]) for item in items[3:]] == [(BTC, 1), (ETH, 1), (BTC, 2), (ETH, 2)]
+    assert rig.counters.snapshot()["unrouted"] == 1
+
+
+async def test_one_outage_is_one_down_and_one_up_with_the_next_epoch(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await trio.sleep(30)
+        before = rig.received()
+        lost_s = trio.current_time()
+        rig.exchange.connections[0].lose()
+        await rig.exchange.wait_request()
+        await quiet()
+        nursery.cancel_scope.cancel()
+    after = rig.received()
+    assert [item[0] for item in after] == ["down", "up", "event"]
+    assert rig.exchange.attempts[1] == pytest.approx(lost_s), "the first attempt is made at once"
+    first_epoch = next(item[1] for item in before if item[0] == "up")
+    assert after[1][1] == first_epoch + 1
+    assert (after[2][2], after[2][3]) == (first_epoch + 1, 1), "a new epoch counts from 1"
+    (_at_s, request) = rig.exchange.connections[1].requests[0]
+    assert not request.subscriptions[0].is_only_realtime, "a new connection gets a new snapshot"
+
+
+async def test_reconnecting_goes_on_for_ever_within_the_limits(autojump_clock: MockClock) -> None:
+    rig = Rig(ExchangeSettings(audit_interval_s=0, backoff_first_s=0.25, backoff_cap_s=30))
+    rig.want(BTC)
+    rig.exchange.refusals = [ConnectionLost("connection refused")] * 500
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        while not rig.exchange.connections:
+            await rig.exchange.wait_request()
+        await quiet()
+        nursery.cancel_scope.cancel()
+    attempts = rig.exchange.attempts
+    assert len(attempts) == 501
+    assert max(later - earlier for earlier, later in zip(attempts, attempts[1:], strict=False)) <= 30
+    assert all(later - earlier > 1 for earlier, later in zip(attempts, attempts[5:], strict=False)), "5 in a second"
+    assert rig.markers() == ["up", "event"], "an outage that nobody saw begin is not told as one"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "least_s"),
+    [
+        (HandshakeRefused(429), 1.0),
+        (HandshakeRefused(418), 10.0),
+        (HandshakeRefused(503, retry_after_s=7), 7.0),
+        (HandshakeRefused(429, retry_after_s=40), 40.0),
+    ],
+)
+async def test_a_refused_handshake_is_retried_no_sooner_than_told(
+    autojump_clock: MockClock, refusal: HandshakeRefused, least_s: float
+) -> None:
+    rig = Rig()
+    rig.want(BTC)
+    rig.exchange.refusals = [refusal]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        nursery.cancel_scope.cancel()
+    first_s, second_s = rig.exchange.attempts
+    assert second_s - first_s >= least_s
+    assert second_s - first_s <= least_s + 0.3
+
+
+async def test_a_link_that_goes_silent_without_pongs_is_dropped(autojump_clock: MockClock) -> None:
+    settings = ExchangeSettings(audit_interval_s=0, quiet_after_s=5, ping_timeout_s=5)
+    rig = Rig(settings)
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await quiet()
+        connection = rig.exchange.connections[0]
+        connection.is_mute = True
+        silent_s = trio.current_time()
+        await rig.exchange.wait_request()
+        noticed_s = rig.exchange.attempts[1] - silent_s
+        nursery.cancel_scope.cancel()
+    assert connection.is_closed
+    assert noticed_s <= settings.quiet_after_s + settings.ping_timeout_s + 0.1
+    assert "nothing received for" in str(rig.received()[-1]) or rig.counters.snapshot()["connections_lost"] == 1
+
+
+async def test_a_quiet_market_is_pinged_and_not_dropped(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await trio.sleep(600)
+        nursery.cancel_scope.cancel()
+    (connection,) = rig.exchange.connections
+    gaps = [later - earlier for earlier, later in zip(connection.pings, connection.pings[1:], strict=False)]
+    assert max(gaps) <= 20, "the exchange closes idle sockets after 60 s"
+    assert rig.markers() == ["up", "event"]
+
+
+async def test_data_without_pongs_counts_as_alive(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC)
+
+    async def stream(connection: FakeConnection) -> None:
+        number = 0
+        while True:
+            await trio.sleep(1)
+            number += 1
+            connection.say(trade(number))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await quiet()
+        rig.exchange.connections[0].is_mute = True
+        nursery.start_soon(stream, rig.exchange.connections[0])
+        await trio.sleep(300)
+        nursery.cancel_scope.cancel()
+    assert len(rig.exchange.connections) == 1
+
+
+async def test_a_topic_that_stays_gets_no_second_snapshot(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await trio.sleep(1)
+        rig.want(BTC, ETH)
+        await rig.exchange.wait_request()
+        await quiet()
+        nursery.cancel_scope.cancel()
+    events = [(item[1], item[3]) for item in rig.received() if item[0] == "event"]
+    assert events == [(BTC, 1), (ETH, 1)]
+
+
+async def test_a_want_without_a_snapshot_is_told_to_its_owner(autojump_clock: MockClock) -> None:
+    rig = Rig(ExchangeSettings(audit_interval_s=0, snapshot_timeout_s=5))
+    rig.exchange.on_request = lambda connection, _request: connection.say(trade(0, "KRW-BTC", "SNAPSHOT"))
+    rig.want(BTC, "trade/KRW-NOSUCH")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+    problems = [item for item in rig.received() if item[0] == "problem"]
+    assert [item[1] for item in problems] == ["trade/KRW-NOSUCH"], "once, and nobody else's"
+    assert "no data within 5 s" in str(problems[0][2])
+
+
+async def test_an_error_frame_gives_up_the_new_topic_and_keeps_the_rest(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    bad = "orderbook@7/KRW-BTC"
+
+    def answer(connection: FakeConnection, request: object) -> None:
+        if any(item.type == "orderbook" for item in request.subscriptions):  # type: ignore[attr-defined]
+            connection.say(ErrorFrame("INVALID_PARAM", "no such level"))
+            connection.lose("server closed the connection with 1000")
+        else:
+            connection.say(trade(0, "KRW-BTC", "SNAPSHOT"))
+
+    rig.exchange.on_request = answer
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await trio.sleep(5)
+        rig.want(BTC, bad)
+        await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+    items = rig.received()
+    assert [item[1] for item in items if item[0] == "problem"] == [bad]
+    assert rig.exchange.connections[-1].requests[-1][1].subscriptions[0].type == "trade"
+    assert rig.counters.snapshot()["error_frames"] == 1
+
+
+async def test_frames_that_cannot_be_read_are_counted_and_the_rest_goes_on(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await quiet()
+        connection = rig.exchange.connections[0]
+        for _ in range(150):
+            connection.say_bytes(b'{"ty":"trade","cd":', b"\x00\xff garbage")
+        connection.say(trade(1))
+        connection.say_bytes(b"[]")
+        await quiet()
+        nursery.cancel_scope.cancel()
+    counted = rig.counters.snapshot()
+    assert counted["frames_unreadable"] >= 300
+    assert [item[3] for item in rig.received() if item[0] == "event"] == [1, 2]
+    samples = [entry for entry in rig.logged.entries if entry["event"] == "feed.unreadable"]
+    assert 1 <= len(samples) <= 4, "a flood of garbage is no flood of log lines"
+    assert "garbage" in str(samples) or '"ty":"trade"' in str(samples)
+
+
+async def test_new_fields_of_the_exchange_are_counted_and_harmless(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await quiet()
+        rig.exchange.connections[0].say_bytes(
+            b'{"ty":"trade","cd":"KRW-BTC","tms":1,"td":"d","ttm":"t","ttms":1,"tp":1.0,"tv":1.0,"ab":"BID","pcp":1.0,'
+            b'"c":"RISE","cp":1.0,"sid":17877285547970000,"st":"REALTIME","brand_new":{"x":1}}'
+        )
+        await quiet()
+        nursery.cancel_scope.cancel()
+    assert rig.counters.snapshot()["unknown_fields"] == 1
+    assert [item[3] for item in rig.received() if item[0] == "event"] == [1, 2]
+
+
+async def test_a_difference_found_by_an_audit_is_sent_again(autojump_clock: MockClock) -> None:
+    rig = Rig(ExchangeSettings(audit_interval_s=60))
+    rig.want(BTC, ETH)
+
+    def answer(connection: FakeConnection, request: object) -> None:
+        if request.method:  # type: ignore[attr-defined]
+            entry = SubscriptionEntry("trade", ("KRW-BTC",))
+            connection.say(SubscriptionList(request.ticket, (entry,)))  # type: ignore[attr-defined]
+        else:
+            connection.say(trade(0), trade(0, "KRW-ETH"))
+
+    rig.exchange.on_request = answer
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await trio.sleep(70)
+        nursery.cancel_scope.cancel()
+    requests = [request for _at_s, request in rig.exchange.connections[0].requests]
+    assert [request.method for request in requests] == [None, "LIST_SUBSCRIPTIONS", None]
+    assert rig.counters.snapshot()["audit_differences"] == 1
+
+
+async def test_the_status_of_the_exchange_is_no_data(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await quiet()
+        rig.exchange.connections[0].say(Status("UP"))
+        await quiet()
+        nursery.cancel_scope.cancel()
+    assert rig.markers() == ["up", "event"]
+    assert rig.counters.snapshot()["unrouted"] == 0
+
+
+async def test_changes_that_come_close_together_are_one_request(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await trio.sleep(2)
+        for number in range(50):
+            rig.want(BTC, *(f"trade/KRW-X{other}" for other in range(number + 1)))
+        await trio.sleep(10)
+        nursery.cancel_scope.cancel()
+    requests = rig.exchange.connections[0].requests
+    assert len(requests) == 2
+    codes = {code for subscription in requests[1][1].subscriptions for code in subscription.codes}
+    assert len(codes) == 51
+
+
+async def test_bad_keys_reach_the_caller_and_a_later_run_starts_again(autojump_clock: MockClock) -> None:
+    rig = Rig(needs_keys=True, always=frozenset((Topic("myOrder"), Topic("myAsset"))))
+    rig.exchange.refusals = [AuthenticationError("no keys")]
+    with pytest.raises(AuthenticationError, match="no keys"):
+        await rig.feed.run()
+    rig.exchange.on_request = lambda connection, _request: connection.say(ErrorFrame("INVALID_AUTH", "bad"))
+    with pytest.raises(AuthenticationError, match="INVALID_AUTH"):
+        await rig.feed.run()
+    (connection,) = rig.exchange.connections
+    assert [item.type for item in connection.requests[0][1].subscriptions] == ["myAsset", "myOrder"]
+
+
+async def test_a_request_that_cannot_be_sent_ends_the_connection(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC)
+    stuck: list[FakeConnection] = []
+
+    class Stuck(FakeConnection):
+        async def send(self, message: bytes) -> None:
+            stuck.append(self)
+            await trio.sleep_forever()
+
+    original = rig.exchange.dial
+
+    async def dial(nursery: trio.Nursery) -> FakeConnection:
+        connection = await original(nursery)
+        if not stuck:
+            connection.__class__ = Stuck
+        return connection
+
+    rig.feed._dial = dial
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        nursery.cancel_scope.cancel()
+    assert stuck[0].is_closed
+    assert rig.exchange.attempts[1] - rig.exchange.attempts[0] == pytest.approx(5, abs=0.5)
+
+
+async def test_an_idle_feed_sends_nothing_and_stays(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await trio.sleep(300)
+        nursery.cancel_scope.cancel()
+    (connection,) = rig.exchange.connections
+    assert connection.requests == []
+    assert rig.feed.describe()["link"] == "up"

@@ -1,0 +1,335 @@
+"""The WebSocket port against an independent server and against servers that misbehave, on loopback."""
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+import trio
+import trustme
+import websockets
+import wsproto
+import wsproto.events
+from trio.testing import wait_all_tasks_blocked
+
+from actors.connections.websocket import CLOSE_TIMEOUT_S, WebSocketConnection, connect_websocket
+from protocols.errors import ConnectionLost, HandshakeRefused, SettingsError
+
+LIMIT_S = 20.0
+SEEN_HEADERS: dict[str, dict[str, str]] = {}
+
+
+async def behave(connection: websockets.ServerConnection) -> None:
+    """One behaviour for each path."""
+    assert connection.request is not None
+    path = connection.request.path
+    SEEN_HEADERS[path] = dict(connection.request.headers)
+    if path == "/burst":
+        await connection.recv()
+        for number in range(5000):
+            await connection.send(number.to_bytes(4, "big") * 200)
+        await connection.close(1012, "restart")
+    elif path == "/fragments":
+        await connection.send([b"one, ", b"two, ", b"three"])
+        await connection.send("text too")
+    elif path == "/ping":
+        waiter = await connection.ping(b"are you there")
+        await waiter
+        await connection.send("pong came")
+    elif path == "/echo":
+        async for message in connection:
+            await connection.send(message)
+    await connection.wait_closed()
+
+
+@pytest.fixture(scope="module")
+def certificate() -> trustme.CA:
+    return trustme.CA()
+
+
+def _serve(ssl_context: ssl.SSLContext | None) -> Iterator[int]:
+    """An independent WebSocket server in a thread of its own."""
+    started: list[int] = []
+    ready, end = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    def refuse(connection: websockets.ServerConnection, request: websockets.Request) -> websockets.Response | None:
+        if not request.path.startswith("/refuse/"):
+            return None
+        response = connection.respond(int(request.path.split("/")[2]), "no\n")
+        response.headers["Retry-After"] = "7"
+        return response
+
+    async def main() -> None:
+        async with websockets.serve(
+            behave, "127.0.0.1", 0, process_request=refuse, compression=None, ssl=ssl_context
+        ) as server:
+            started.append(next(iter(server.sockets)).getsockname()[1])
+            ready.set()
+            await end.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(main(),))
+    thread.start()
+    assert ready.wait(10)
+    yield started[0]
+    loop.call_soon_threadsafe(end.set)
+    thread.join(10)
+    loop.close()
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    yield from _serve(None)
+
+
+@pytest.fixture(scope="module")
+def tls_port(certificate: trustme.CA) -> Iterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.issue_cert("localhost").configure_cert(context)
+    yield from _serve(context)
+
+
+async def receive_all(connection: WebSocketConnection) -> tuple[list[bytes], ConnectionLost]:
+    messages: list[bytes] = []
+    while True:
+        try:
+            messages += await connection.receive()
+        except ConnectionLost as lost:
+            return messages, lost
+
+
+async def test_a_burst_arrives_whole_and_the_close_code_is_told(port: int) -> None:
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            connection = await connect_websocket(nursery, f"ws://127.0.0.1:{port}/burst")
+            await connection.send(b"go")
+            messages, lost = await receive_all(connection)
+            await connection.aclose()
+    assert [int.from_bytes(message[:4], "big") for message in messages] == list(range(5000))
+    assert "1012" in str(lost)
+
+
+async def test_no_origin_header_is_sent_and_ours_are(port: int) -> None:
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            connection = await connect_websocket(
+                nursery, f"ws://127.0.0.1:{port}/fragments", headers=[(b"Authorization", b"Bearer x")]
+            )
+            messages: list[bytes] = []
+            while len(messages) < 2:
+                messages += await connection.receive()
+            await connection.aclose()
+    assert messages == [b"one, two, three", b"text too"]
+    sent = {name.lower(): value for name, value in SEEN_HEADERS["/fragments"].items()}
+    assert "origin" not in sent
+    assert sent["authorization"] == "Bearer x"
+    assert sent["host"] == f"127.0.0.1:{port}"
+
+
+async def test_the_servers_ping_is_answered_while_we_only_receive(port: int) -> None:
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            connection = await connect_websocket(nursery, f"ws://127.0.0.1:{port}/ping")
+            messages: list[bytes] = []
+            while not messages:
+                messages = await connection.receive()
+            await connection.aclose()
+    assert messages == [b"pong came"]
+
+
+async def test_our_ping_is_answered_while_another_task_receives(port: int) -> None:
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            connection = await connect_websocket(nursery, f"ws://127.0.0.1:{port}/echo")
+            nursery.start_soon(receive_all, connection)
+            for _ in range(3):
+                await connection.ping()
+            await connection.aclose()
+
+
+async def test_a_ping_that_arrives_while_we_close_does_no_harm(port: int) -> None:
+    """trio-websocket's reader would raise here (its issue 184)."""
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            connection = await connect_websocket(nursery, f"ws://127.0.0.1:{port}/ping")
+            await connection.receive()
+            await connection.aclose()
+
+
+@pytest.mark.parametrize("status", [401, 418, 429, 503])
+async def test_a_refused_upgrade_tells_status_and_wait(port: int, status: int) -> None:
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            with pytest.raises(HandshakeRefused) as caught:
+                await connect_websocket(nursery, f"ws://127.0.0.1:{port}/refuse/{status}")
+    assert (caught.value.status, caught.value.retry_after_s) == (status, 7)
+    assert "no" in caught.value.body
+
+
+async def test_tls_is_verified(tls_port: int, certificate: trustme.CA) -> None:
+    context = ssl.create_default_context()
+    certificate.configure_trust(context)
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            connection = await connect_websocket(nursery, f"wss://localhost:{tls_port}/echo", ssl_context=context)
+            await connection.send("안녕".encode())
+            messages: list[bytes] = []
+            while not messages:
+                messages = await connection.receive()
+            await connection.aclose()
+            with pytest.raises(ConnectionLost):
+                await connect_websocket(nursery, f"wss://localhost:{tls_port}/echo")
+    assert messages == ["안녕".encode()]
+
+
+async def rude_server(listener: socket.socket, answer: bytes, *, then: str) -> None:
+    """Take one connection, answer the upgrade with `answer`, and end it as `then` says."""
+    with trio.socket.from_stdlib_socket(listener) as accepting:
+        client, _ = await accepting.accept()
+    with client:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += await client.recv(65536)
+        if answer:
+            await client.send(answer)
+        if then == "reset":
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        elif then == "stay":
+            await trio.sleep_forever()
+
+
+@pytest.mark.parametrize(
+    ("answer", "then", "reason"),
+    [
+        (b"", "end", "ended the connection in the handshake"),
+        (b"", "reset", "in the handshake"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "stay", "is not HTTP"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: " + b"y" * 70_000, "stay", "has no end"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", "stay", "within 0.5 s"),
+        (b"", "stay", "within 0.5 s"),
+    ],
+)
+async def test_a_broken_handshake_is_a_lost_connection_in_time(answer: bytes, then: str, reason: str) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener, trio.fail_after(LIMIT_S):
+        listener.setblocking(False)
+        async with trio.open_nursery() as nursery:
+
+            async def serve() -> None:
+                await rude_server(listener.dup(), answer, then=then)
+
+            nursery.start_soon(serve)
+            url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+            with pytest.raises(ConnectionLost, match=reason):
+                await connect_websocket(nursery, url, timeout_s=0.5)
+            nursery.cancel_scope.cancel()
+
+
+async def test_nobody_listening_is_a_lost_connection() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        free_port = listener.getsockname()[1]
+    async with trio.open_nursery() as nursery:
+        with pytest.raises(ConnectionLost, match=f"cannot reach 127.0.0.1:{free_port}"):
+            await connect_websocket(nursery, f"ws://127.0.0.1:{free_port}/")
+
+
+@pytest.mark.parametrize("url", ["http://x/", "ws:///path", "x", ""])
+async def test_what_is_no_websocket_url_is_refused(url: str) -> None:
+    async with trio.open_nursery() as nursery:
+        with pytest.raises(SettingsError, match="is not a WebSocket URL"):
+            await connect_websocket(nursery, url)
+
+
+class HalfOpenServer:
+    """A server that shakes hands like a real one and then falls silent, or sends what it is told."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.setblocking(False)
+        self.to_send = trio.Event()
+        self.payload = b""
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.listener.getsockname()[1]}/"
+
+    async def run(self) -> None:
+        server = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
+        with trio.socket.from_stdlib_socket(self.listener) as listener:
+            client, _ = await listener.accept()
+            with client:
+                server.receive_data(await client.recv(65536))
+                assert any(isinstance(event, wsproto.events.Request) for event in server.events())
+                # The first message comes in one piece with the answer to the handshake.
+                await client.send(server.send(wsproto.events.AcceptConnection()) + b"\x82\x05early")
+                await self.to_send.wait()
+                if self.payload:
+                    await client.send(self.payload)
+                    return
+                await trio.sleep_forever()
+
+
+async def test_a_message_that_comes_with_the_handshakes_answer_is_kept() -> None:
+    server = HalfOpenServer()
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.run)
+            connection = await connect_websocket(nursery, server.url)
+            assert await connection.receive() == [b"early"]
+            await connection.aclose()
+            nursery.cancel_scope.cancel()
+
+
+async def test_closing_a_half_open_link_keeps_its_deadline() -> None:
+    server = HalfOpenServer()
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.run)
+            connection = await connect_websocket(nursery, server.url)
+            await connection.receive()
+            await wait_all_tasks_blocked()
+            began_s = trio.current_time()
+            await connection.aclose()
+            took_s = trio.current_time() - began_s
+            nursery.cancel_scope.cancel()
+    assert took_s < CLOSE_TIMEOUT_S + 5, "trio-websocket alone would wait 60 s"
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"\x82\x7e\x03", "without a close frame"),  # half a frame, then the end
+        (b"\x82\xff", "masked"),
+        (b"\x8b\x00", "bad control frame"),
+    ],
+)
+async def test_a_broken_stream_is_a_lost_connection(payload: bytes, reason: str) -> None:
+    server = HalfOpenServer()
+    server.payload = payload
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.run)
+            connection = await connect_websocket(nursery, server.url)
+            server.to_send.set()
+            _messages, lost = await receive_all(connection)
+            with pytest.raises(ConnectionLost, match="not sent|closed"):
+                for _ in range(100):
+                    await connection.send(b"too late")
+                    await trio.lowlevel.checkpoint()
+            await connection.aclose()
+    assert reason in str(lost)
+
+
+async def test_a_flood_of_pings_is_no_memory_leak() -> None:
+    server = HalfOpenServer()
+    server.payload = b"\x89\x04ping" * 200_000
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.run)
+            connection = await connect_websocket(nursery, server.url)
+            server.to_send.set()
+            _messages, lost = await receive_all(connection)
+            await connection.aclose()
+    assert isinstance(lost, ConnectionLost)
