@@ -17,7 +17,6 @@ import trio
 import wsproto
 from wsproto import events
 from wsproto.connection import ConnectionState
-from wsproto.utilities import RemoteProtocolError
 
 from actors.exchange.sink import Source
 from protocols.upbit.encoding import encode_message
@@ -258,13 +257,6 @@ class WebSocketConnection:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self.ended = self.ended or "lost by the peer"
             await trio.lowlevel.checkpoint()
-        except RemoteProtocolError as error:
-            await self._refuse_garbage(str(error))
-
-    async def _refuse_garbage(self, why: str) -> None:
-        self.close(1002, why[:100])
-        self.ended = f"protocol error: {why}"
-        await trio.sleep(LINGER_S)
 
     def _handle_events(self) -> None:
         for event in self._websocket.events():
@@ -277,6 +269,11 @@ class WebSocketConnection:
 
     def _handle_close(self, event: events.CloseConnection) -> None:
         if self._is_stalled:
+            return
+        if self._websocket.state is ConnectionState.OPEN:
+            # No close frame came: wsproto says so when the bytes are no WebSocket frames.
+            self.ended = self.ended or f"protocol error: {event.reason}"
+            self.close(event.code, event.reason or "")
             return
         if self._websocket.state is ConnectionState.REMOTE_CLOSING:
             self._send(self._websocket.send(event.response()))

@@ -131,13 +131,13 @@ class ExchangeServer:
         return left is not None, remaining_header(counted, left or 0)
 
     async def _serve_websocket(self, stream: trio.abc.Stream, request: HttpRequest, peer: str, access_key: str) -> None:
+        number = self.handshakes  # Before anything is awaited: the next handshake counts on.
         websocket = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
         websocket.receive_data(request.raw)
         if not isinstance(next(websocket.events(), None), events.Request):
             raise RemoteProtocolError("no request for a WebSocket")
         headers = [(b"remaining-req", b"group=websocket; min=300; sec=3"), (b"limit-by-ip", b"Yes")]
         await stream.send_all(websocket.send(events.AcceptConnection(extra_headers=headers)))
-        number = self.handshakes
         connection = WebSocketConnection(
             number=number,
             stream=stream,

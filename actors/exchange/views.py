@@ -98,8 +98,8 @@ def trade(market: Market, traded: Traded, *, now_ms: int, stream_type: str) -> T
 
 def orderbook(market: Market, *, units: int, level: float, stream_type: str) -> Orderbook | None:
     """The book to a depth, grouped when a level is given; None for a level that the market does not support."""
-    step_e8 = to_e8(level) if 0.0 <= level <= _HIGHEST_LEVEL else -1
-    if step_e8 and not is_supported_level(market, step_e8):
+    step_e8 = to_e8(level) if 0.0 <= level <= _HIGHEST_LEVEL else 0
+    if level and not is_supported_level(market, step_e8):
         return None
     asks = _levels(market.book.asks, units, step_e8)
     bids = _levels(market.book.bids, units, step_e8)

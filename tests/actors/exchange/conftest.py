@@ -1,0 +1,18 @@
+from collections.abc import Callable
+
+import pytest
+
+from actors.exchange.simulation import Simulation
+
+START_MS = 1_790_000_000_000  # 2026-09-21 13:33:20 UTC
+
+
+@pytest.fixture
+def new_simulation() -> Callable[..., Simulation]:
+    def make(**changes: object) -> Simulation:
+        options: dict[str, object] = {
+            "seed": 7, "markets": 8, "rate": 100.0, "start_ms": START_MS, "access_key": "key", "kept_events": None,
+        }  # fmt: skip
+        return Simulation(**(options | changes))  # type: ignore[arg-type]  # options of a test
+
+    return make

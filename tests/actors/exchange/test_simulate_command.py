@@ -1,0 +1,57 @@
+"""`upbitd simulate` as a process."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "actors.commands.simulate"]
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_listens_and_ends_with_0_on_a_signal(ending: signal.Signals) -> None:
+    with subprocess.Popen([*COMMAND, "--markets", "4"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        line = json.loads(process.stdout.readline())
+        assert line["event"] == "listening"
+        host, port = line["http"].removeprefix("http://").split(":")
+        assert line["ws"] == f"ws://{host}:{port}"
+        with socket.create_connection((host, int(port))):
+            process.send_signal(ending)
+            assert process.wait(timeout=20) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--port", "abc"], "not a valid integer"),
+        (["--port", "70000"], "port = 70000"),
+        (["--markets", "3"], "from 4 to 855"),
+        (["--rate", "-1"], "rate = -1"),
+        (["--speed", "nan"], "speed = nan"),
+        (["--access-key", "a"], "belong together"),
+        (["--replay", "none.jsonl"], "No such file"),
+        (["--host", "no.such.host.invalid"], "cannot listen"),
+        (["--frobnicate"], "No such option"),
+    ],
+)
+def test_bad_options_get_one_line_and_exit_code_2(options: list[str], words: str, tmp_path: Path) -> None:
+    ended = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert words in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_port_in_use_gets_one_line_and_exit_code_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
+    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
