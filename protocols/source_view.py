@@ -52,14 +52,19 @@ class SourceView:
                     self.outages += 1
                 self._turn("parked" if marker.parked else "down", marker.reason, now_ns)
                 if self._was_up:
-                    self._doubt(marker.reason, marker.at_ns)
+                    self.doubt(marker.reason, at_ns=marker.at_ns)
             case Gap():
                 missed = marker.last - marker.first + 1
                 self.missed += missed
-                self._doubt(f"{missed} events of {marker.topic} missed: {marker.reason}", now_ns)
+                self.doubt(f"{missed} events of {marker.topic} missed: {marker.reason}", at_ns=now_ns)
             case WantProblem():
                 if len(self.problems) < MAX_PROBLEMS or marker.topic in self.problems:
                     self.problems[marker.topic] = marker.reason
+
+    def doubt(self, why: str, *, at_ns: int) -> None:
+        """Note that something may have been missed. The first loss counts: what is known was whole before it."""
+        if self.uncertain_since_ns is None:
+            self.uncertain_since_ns, self.uncertain_why = at_ns, why
 
     def served(self, topic: str) -> None:
         """An event of this topic came after all."""
@@ -93,8 +98,3 @@ class SourceView:
         if link != self.link:
             self.link, self._since_ns = link, now_ns
         self.reason = reason
-
-    def _doubt(self, why: str, at_ns: int) -> None:
-        # The first loss counts: what is known was whole before it.
-        if self.uncertain_since_ns is None:
-            self.uncertain_since_ns, self.uncertain_why = at_ns, why

@@ -1,7 +1,8 @@
 """The order tracker: the account's open orders and balances, as the exchange told them.
 
-Nothing here asks the exchange: what happened before this process began, or while the link was down, is not known. That
-is shown as doubt (`uncertain`), not hidden; the ledger takes recovered events like any others.
+Nothing here asks the exchange, so it knows no order from before its start (`knows_since_ms`), and what happened while
+the link was down or this process was restarted is shown as doubt (`uncertain`), not hidden. The ledger takes recovered
+events like any others.
 """
 
 import time
@@ -78,6 +79,8 @@ async def run(actor: Actor, settings: OrderTrackerSettings) -> None:
     account = Account(history=settings.history)
     source = SourceView(settings.source, now_ns=time.monotonic_ns())
     started_ns = time.time_ns()
+    if actor.incarnation > 1:
+        source.doubt("restarted; what was known before is gone", at_ns=time.monotonic_ns())
 
     async def answer_state(_request: Request) -> object:
         await trio.lowlevel.checkpoint()

@@ -66,7 +66,7 @@ class Source:
 class Running:
     """A consumer under test and its source."""
 
-    def __init__(self, run_dir: Path, name: str, source: Source) -> None:
+    def __init__(self, run_dir: Path, name: str, source: Source, *, incarnation: int = 1) -> None:
         self.run_dir = run_dir
         self.source = source
         self.told: list[FromChild] = []
@@ -74,12 +74,12 @@ class Running:
         self.actor = Actor(
             name=name,
             pid=1,
-            incarnation=1,
+            incarnation=incarnation,
             run_dir=run_dir,
             secrets={},
             log=quiet_log(),
             counters=counters,
-            publisher=Publisher(name, 1, counters),
+            publisher=Publisher(name, incarnation, counters),
             tell=self.told.append,
         )
 
@@ -126,13 +126,14 @@ async def running(
     settings: msgspec.Struct,
     *,
     source: str = "public",
+    incarnation: int = 1,
     requests: Mapping[str, Callable[[Any], Awaitable[object]]] | None = None,
 ) -> AsyncIterator[Running]:
     """Run one consumer against a source of this name; `requests` are what the source answers."""
     played = Source(source)
     for method, handler in (requests or {}).items():
         played.publisher.on_request(method, handler)
-    consumer = Running(run_dir, run.__module__.rpartition(".")[2], played)
+    consumer = Running(run_dir, run.__module__.rpartition(".")[2], played, incarnation=incarnation)
     with listen(run_dir / f"{source}.sock") as theirs, listen(run_dir / f"{consumer.actor.name}.sock") as ours:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve_channel, theirs, played.publisher, quiet_log())

@@ -102,3 +102,9 @@ async def test_an_order_in_a_state_nobody_knows_is_counted_and_changes_nothing(t
         await tracker.consumed(1)
         assert (await tracker.state())["events"]["unknown"] == 1
         assert tracker.actor.counters.snapshot()["orders_unknown"] == 1
+
+
+async def test_a_restarted_tracker_says_that_it_forgot(tmp_path: Path) -> None:
+    async with running(tmp_path, run, OrderTrackerSettings(), source="private", incarnation=2) as tracker:
+        state = await tracker.state_when(lambda state: state["uncertain"] is not None)
+        assert state["uncertain"]["reason"].startswith("restarted")

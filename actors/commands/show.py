@@ -1,0 +1,37 @@
+"""`upbitd show`: what an actor says of itself."""
+
+import os
+from typing import Any, Final
+
+import click
+import msgspec
+import trio
+from rich.console import Console
+
+from actors.commands.run_dir import actor_socket, find_run_dir, run_dir_option
+from actors.commands.state_tables import state_tables
+from actors.runtime.dialling import request
+from protocols.errors import ChannelError
+
+PIPE_WIDTH: Final = 120
+"""Columns when the output is no terminal, which has none of its own."""
+
+
+@click.command()
+@click.argument("actor")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@run_dir_option
+def show(actor: str, *, as_json: bool, run_dir: str | None) -> None:
+    """Show the state of ACTOR: prices and alerts, open orders and balances, top turnover, or how its link stands."""
+    path = actor_socket(find_run_dir(run_dir, os.environ), actor)
+    state: Any = trio.run(request, path, f"show {os.getpid()}", "state")
+    if as_json:
+        click.echo(msgspec.json.encode(state))
+        return
+    if not isinstance(state, dict):
+        raise ChannelError(f"{actor} answered 'state' with no table but {state!r}; use --json")
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    for table in state_tables(actor, state):
+        console.print(table)

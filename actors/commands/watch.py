@@ -1,0 +1,153 @@
+"""`upbitd watch`: one more consumer, whose work is to print."""
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import click
+import trio
+
+from actors.commands.event_lines import event_line, json_line, marker_line
+from actors.commands.run_dir import actor_socket, find_run_dir, run_dir_option
+from actors.commands.topic_arguments import REPORTED_BY, Watched, read_watched
+from actors.runtime.counters import Counters
+from actors.runtime.dialling import Dial, Item
+from actors.runtime.logs import Redaction, configure_logs, get_logger
+from protocols.channel.messages import Delivery, Event
+from protocols.errors import SettingsError
+from protocols.reports import Report
+from protocols.upbit.messages import MARKET_TYPES, PRIVATE_TYPES, DataMessage
+
+DEFAULT_SAMPLE_MS: Final = 1000
+
+
+@click.command()
+@click.argument("kind", metavar="TYPE")
+@click.argument("codes", metavar="[CODE]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all fields; markers as well.")
+@click.option("--count", type=click.IntRange(min=1), help="End after so many events.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after so many seconds.")
+@click.option(
+    "--delivery",
+    type=click.Choice(["every", "latest", "sampled"]),
+    help="every: nothing left out (default); latest: newest of each topic; sampled: newest, at most every --sample-ms.",
+)
+@click.option("--sample-ms", type=click.IntRange(min=1), help="Interval of sampled delivery; default 1000.")
+@click.option("--from", "server", metavar="ACTOR", help="Who serves it, when that is not the usual actor.")
+@run_dir_option
+def watch(
+    kind: str,
+    codes: tuple[str, ...],
+    *,
+    as_json: bool,
+    count: int | None,
+    seconds: float | None,
+    delivery: Delivery | None,
+    sample_ms: int | None,
+    server: str | None,
+    run_dir: str | None,
+) -> None:
+    """Attach to a running tree as one more consumer and print events until ^C.
+
+    TYPE is ticker, trade, orderbook, candle.1m (and other units), myOrder, myAsset, or a report: alert, turnover,
+    surge. CODE is a market such as KRW-BTC; KRW-BTC.15 for 15 levels of its book.
+    """
+    watched = read_watched(kind, codes, server=server)
+    manner = read_manner(delivery, sample_ms)
+    path = actor_socket(find_run_dir(run_dir, os.environ), watched.server)
+    printer = Printer(as_json=as_json, count=count)
+    # What concerns the owner comes as markers; the link's own log is for actors.
+    configure_logs(level="error", redaction=Redaction())
+    try:
+        trio.run(partial(_print_events, path, watched, manner, printer=printer, seconds=seconds))
+    except KeyboardInterrupt:
+        return
+    except BrokenPipeError:
+        _forget_stdout()
+
+
+class Manner(NamedTuple):
+    """How topics are wanted; `sample_ms` is 0 unless they are sampled."""
+
+    delivery: Delivery
+    sample_ms: int
+
+
+def read_manner(delivery: Delivery | None, sample_ms: int | None) -> Manner:
+    """Read the options; an interval alone means `sampled`.
+
+    Raises:
+        SettingsError: an interval with another class.
+    """
+    if sample_ms is None:
+        return Manner(delivery or "every", DEFAULT_SAMPLE_MS if delivery == "sampled" else 0)
+    if delivery not in {None, "sampled"}:
+        raise SettingsError(f"watch: --sample-ms goes with --delivery sampled, not {delivery}")
+    return Manner("sampled", sample_ms)
+
+
+class Printer:
+    """Prints items; one write for each batch.
+
+    Attributes:
+        is_done: as many events were printed as were asked for.
+    """
+
+    def __init__(self, *, as_json: bool, count: int | None) -> None:
+        self._as_json = as_json
+        self._left = count
+        self.is_done = False
+
+    def print(self, items: list[Item]) -> None:
+        """Print a batch, as far as events are still wanted."""
+        lines: list[str] = []
+        for item in items:
+            if isinstance(item, Event):
+                lines.append(json_line(item) if self._as_json else event_line(item))
+                if self._left is not None:
+                    self._left -= 1
+                    self.is_done = self._left == 0
+            elif self._as_json:
+                lines.append(json_line(item))
+            else:
+                # Between the events in time, though on another stream.
+                _write(lines)
+                lines = []
+                click.echo(f"upbitd watch: {marker_line(item)}", err=True)
+            if self.is_done:
+                break
+        _write(lines)
+
+
+def _write(lines: list[str]) -> None:
+    if lines:
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+
+
+def bodies_of(watched: Watched) -> Any:  # noqa: ANN401 - a type or a union of types
+    """Return the types that the events' bodies have; anything for topics that this program does not know."""
+    kind = watched.topics[0].partition("/")[0]
+    if kind in REPORTED_BY:
+        return Report
+    is_of_exchange = kind.startswith("orderbook") or kind in MARKET_TYPES + PRIVATE_TYPES
+    return DataMessage if is_of_exchange else Any
+
+
+async def _print_events(
+    path: Path, watched: Watched, manner: Manner, *, printer: Printer, seconds: float | None
+) -> None:
+    # No nursery here, so that ^C arrives as it is.
+    with trio.move_on_after(float("inf") if seconds is None else seconds):
+        dial = Dial(path, f"watch {os.getpid()}", Counters(), get_logger(), bodies=bodies_of(watched))
+        async with dial as feed:
+            await feed.want_topics(*watched.topics, delivery=manner.delivery, sample_ms=manner.sample_ms)
+            while not printer.is_done:
+                printer.print(await feed.receive())
+
+
+def _forget_stdout() -> None:
+    """The reader went away, as `head` does: let the interpreter's own flush at the end fail nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
