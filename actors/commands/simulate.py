@@ -8,8 +8,7 @@ from typing import Any
 import click
 import trio
 
-from actors.exchange.actor import serve
-from actors.exchange.server import ExchangeServer
+from actors.exchange.actor import open_exchange, serve
 from actors.exchange.settings import SimulatorSettings
 from protocols.errors import SettingsError
 
@@ -45,32 +44,26 @@ def simulate(**options: Any) -> None:  # noqa: ANN401  # one keyword per option,
     """
     try:
         trio.run(_serve_until_signal, SimulatorSettings(**options))
-    except* SettingsError as group:
-        click.echo(f"upbitd simulate: {_first(group)}", err=True)
+    except SettingsError as error:
+        click.echo(f"upbitd simulate: {error}", err=True)
         sys.exit(2)
 
 
 async def _serve_until_signal(settings: SimulatorSettings) -> None:
-    async with trio.open_nursery() as nursery:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            nursery.start_soon(serve, settings, _announce)
-            async for _ in signals:
-                nursery.cancel_scope.cancel()
-                break
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        exchange = await open_exchange(settings)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve, exchange)
+            _announce(*exchange.address)
+            await anext(signals)
+            nursery.cancel_scope.cancel()
 
 
-def _announce(host: str, port: int, server: ExchangeServer) -> None:  # noqa: ARG001  # the callback's signature
+def _announce(host: str, port: int) -> None:
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     line = {"event": "listening", "http": f"http://{address}", "ws": f"ws://{address}"}
     click.echo(json.dumps(line))
     sys.stdout.flush()
-
-
-def _first(group: BaseException) -> BaseException:
-    """The error itself, out of the groups that nurseries wrap around it."""
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    return group
 
 
 if __name__ == "__main__":

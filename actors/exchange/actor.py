@@ -1,8 +1,7 @@
 """Running the simulated exchange: on its own, or as a child of the tree."""
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
@@ -16,6 +15,8 @@ from protocols.errors import SettingsError
 
 if TYPE_CHECKING:
     from actors.runtime.actor import Actor
+
+COUNT_EVERY_S: Final = 0.5
 
 
 def make_source(settings: SimulatorSettings) -> Source:
@@ -39,54 +40,63 @@ def make_source(settings: SimulatorSettings) -> Source:
     return Hub(simulation, lambda: start_ms + int((trio.current_time() - start_s) * 1000))
 
 
-async def open_listeners(settings: SimulatorSettings) -> Sequence[trio.SocketListener]:
-    """Listen on the port of the settings.
+class OpenExchange(NamedTuple):
+    """An exchange whose port is taken and which is not serving yet."""
+
+    server: ExchangeServer
+    source: Source
+    listeners: list[trio.SocketListener]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the first listener."""
+        host, port = self.listeners[0].socket.getsockname()[:2]
+        return str(host), int(port)
+
+
+async def open_exchange(settings: SimulatorSettings) -> OpenExchange:
+    """Make the market or read the recording, and take the port.
 
     Raises:
-        SettingsError: the address is unknown or the port is in use.
+        SettingsError: bad settings, an unknown address, or a port in use; nothing is left open.
     """
+    source = make_source(settings)
     try:
-        return await trio.open_tcp_listeners(settings.port, host=settings.host)
+        listeners = await trio.open_tcp_listeners(settings.port, host=settings.host)
     except OSError as error:
         raise SettingsError(
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; choose another port"
         ) from None
+    return OpenExchange(ExchangeServer(settings, source), source, listeners)
 
 
-def address_of(listeners: Sequence[trio.SocketListener]) -> tuple[str, int]:
-    """Host and port that the first listener has."""
-    host, port = listeners[0].socket.getsockname()[:2]
-    return str(host), int(port)
-
-
-async def serve(settings: SimulatorSettings, on_listening: Callable[[str, int, ExchangeServer], None]) -> None:
-    """Serve until cancelled; `on_listening` gets host, port and server once connections are accepted.
-
-    Raises:
-        SettingsError: bad settings, or the port is in use; nothing was started.
-    """
-    source = make_source(settings)
-    listeners = await open_listeners(settings)
-    server = ExchangeServer(settings, source)
+async def serve(exchange: OpenExchange, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    """Serve until cancelled; started once connections are accepted."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(source.run)
-        await nursery.start(trio.serve_listeners, server.handle, listeners)
-        on_listening(*address_of(listeners), server)
+        nursery.start_soon(exchange.source.run)
+        await nursery.start(trio.serve_listeners, exchange.server.handle, exchange.listeners)
+        task_status.started()
 
 
 async def run(actor: "Actor", settings: SimulatorSettings) -> None:
-    """Be the child `exchange` of a tree."""
+    """Be the child `exchange` of a tree.
 
-    def listening(host: str, port: int, server: ExchangeServer) -> None:
-        async def state() -> object:
-            await trio.lowlevel.checkpoint()
-            return server.report()
+    Raises:
+        SettingsError: bad settings, or the port is in use.
+    """
+    exchange = await open_exchange(settings)
+    host, port = exchange.address
 
+    async def state(_: object) -> object:
+        await trio.lowlevel.checkpoint()
+        return {"host": host, "port": port, **exchange.server.summary()}
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve, exchange)
         actor.on_request("state", state)
         actor.log.info("exchange.listening", host=host, port=port)
         actor.ready()
-
-    await serve(settings, listening)
-
-
-__all__ = ["SettingsError", "SimulatorSettings", "address_of", "make_source", "open_listeners", "run", "serve"]
+        while True:
+            for name, value in exchange.server.summary().items():
+                actor.counters.set(name, value)
+            await trio.sleep(COUNT_EVERY_S)

@@ -55,6 +55,7 @@ class ExchangeServer:
         self._keys = KeyRing({settings.access_key: settings.secret_key} if settings.access_key else {})
         self._ended: deque[WebSocketConnection] = deque(maxlen=KEPT_ENDED)
         self._connections: dict[int, WebSocketConnection] = {}
+        self._sent_by_ended = 0
         self.handshakes = 0
         self.refused = 0
 
@@ -63,10 +64,15 @@ class ExchangeServer:
         """How many WebSockets are open."""
         return len(self._connections)
 
-    @property
-    def sent_frames(self) -> int:
-        """Data frames sent on the connections that are open."""
-        return sum(connection.sent_frames for connection in self._connections.values())
+    def summary(self) -> dict[str, int]:
+        """Numbers for a status line: handshakes, refused ones, open connections, data frames sent since the start."""
+        sent = sum(connection.sent_frames for connection in self._connections.values())
+        return {
+            "handshakes": self.handshakes,
+            "refused": self.refused,
+            "connections": len(self._connections),
+            "sent_frames": self._sent_by_ended + sent,
+        }
 
     async def handle(self, stream: trio.abc.Stream) -> None:
         """Serve one accepted byte stream until it ends."""
@@ -157,6 +163,7 @@ class ExchangeServer:
         finally:
             del self._connections[number]
             self._ended.append(connection)
+            self._sent_by_ended += connection.sent_frames
 
     # Plain requests.
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from actors.exchange.actor import serve
+from actors.exchange.actor import open_exchange, serve
 from actors.exchange.server import ExchangeServer
 from actors.exchange.settings import SimulatorSettings
 from protocols.upbit.decoding import FrameDecoder
@@ -62,18 +62,11 @@ class Running:
 @asynccontextmanager
 async def running(**changes: object) -> AsyncIterator[Running]:
     options: dict[str, object] = {"markets": 8, "rate": 200.0, "limits": False} | KEYS | changes
-    found, found_receive = trio.open_memory_channel[Running](1)
-
-    def listening(_: str, port: int, server: ExchangeServer) -> None:
-        found.send_nowait(Running(port, server))
-
+    exchange = await open_exchange(SimulatorSettings(**options))  # type: ignore[arg-type]  # options of a test
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve, SimulatorSettings(**options), listening)  # type: ignore[arg-type]  # of a test
-        with trio.fail_after(20):
-            yield await found_receive.receive()
+        await nursery.start(serve, exchange)
+        yield Running(exchange.address[1], exchange.server)
         nursery.cancel_scope.cancel()
-    found.close()
-    found_receive.close()
 
 
 async def in_thread(function: Callable[..., T], *args: object) -> T:
