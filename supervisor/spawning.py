@@ -67,6 +67,9 @@ class Spawner(Protocol):
     def spawn(self, name: str) -> ChildProcess:
         """Start the process of one child; it waits for its `Start` message on the control link."""
 
+    def close(self) -> None:
+        """End what the spawner itself keeps running; all children are gone by then."""
+
 
 class FreshInterpreter:
     """Starts each child in an interpreter of its own (`spawn`): nothing is inherited but what is handed over."""
@@ -75,6 +78,17 @@ class FreshInterpreter:
         self._context = multiprocess.get_context("spawn")
         # Its start unblocks SIGINT and SIGTERM of the caller (python/cpython#110844), so it comes before any masking.
         resource_tracker.ensure_running()
+
+    def close(self) -> None:
+        """End the resource tracker, which otherwise outlives us for a moment and becomes a zombie of PID 1.
+
+        It has nothing to clean up, since no semaphore or shared memory is ever made. It is killed rather than asked:
+        it would wait for every process that inherited its pipe, a child's own forks included.
+        """
+        tracker = resource_tracker._resource_tracker  # noqa: SLF001 - there is no public way to end it
+        if tracker._pid is not None:  # noqa: SLF001 - as above
+            os.kill(tracker._pid, signal.SIGKILL)  # noqa: SLF001 - as above
+            tracker._stop()  # noqa: SLF001 - as above
 
     def spawn(self, name: str) -> ChildProcess:
         """Start a child from the main thread: its parent-death signal follows the thread that made it."""

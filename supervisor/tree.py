@@ -342,7 +342,7 @@ async def run_tree(
         SettingsError: a socket cannot be made in the run directory.
     """
     spawner = FreshInterpreter() if spawner is None else spawner
-    with contextlib.ExitStack() as sockets:
+    with contextlib.closing(spawner), contextlib.ExitStack() as sockets:
         async with trio.open_nursery() as services:
             async with trio.open_nursery() as children:
                 tree = Tree(settings, run_dir, lifecycle=lifecycle, spawner=spawner, nursery=children)

@@ -94,7 +94,9 @@ class RunningTree:
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(ProcessLookupError, psutil.Error):
-                if os.getsid(process.pid) == self.process.pid and process.pid != self.process.pid:
+                is_ours = os.getsid(process.pid) == self.process.pid and process.pid != self.process.pid
+                # A zombie of a killed supervisor has ended; when PID 1 collects it is not ours to say.
+                if is_ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
 
@@ -102,8 +104,9 @@ class RunningTree:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        left = self.session()
-        _gone, alive = psutil.wait_procs(left, timeout=2.0)
+        deadline_s = time.monotonic() + 1.0
+        while (alive := self.session()) and time.monotonic() < deadline_s:
+            time.sleep(0.01)
         for process in alive:
             process.kill()
         for fd in (self._fifo, *self._pidfds.values()):

@@ -30,13 +30,15 @@ async def configured(actor: Any, settings: SampleSettings) -> None:
 
 async def blocked_in_c(actor: Any) -> None:
     actor.ready()
-    await trio.testing.wait_all_tasks_blocked()  # Until the supervisor was told.
+    with trio.CancelScope(shield=True):  # A stop that comes early must not get through.
+        await trio.testing.wait_all_tasks_blocked()  # Until the supervisor was told.
     time.sleep(30)  # noqa: ASYNC251 - the point of this actor
 
 
 async def busy_loop(actor: Any) -> None:
     actor.ready()
-    await trio.testing.wait_all_tasks_blocked()  # Until the supervisor was told.
+    with trio.CancelScope(shield=True):  # A stop that comes early must not get through.
+        await trio.testing.wait_all_tasks_blocked()  # Until the supervisor was told.
     while True:
         pass
 
