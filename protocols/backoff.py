@@ -36,6 +36,11 @@ class Backoff:
         self._bound_s = min(self._cap_s, self._bound_s * 2 or self._first_s)
         return delay_s
 
+    def reset(self) -> None:
+        """Begin a new series: the next attempt is made at once."""
+        self._bound_s = 0.0
+        self._succeeded_s = None
+
     def succeeded(self, now_s: float) -> None:
         """Note that an attempt succeeded; what counts is how long that lasts."""
         self._succeeded_s = now_s

@@ -37,7 +37,7 @@ from protocols.upbit.topics import Topic, parse_topic
 
 SEND_TIMEOUT_S: Final = 5.0
 STABLE_AFTER_S: Final = 1.0
-"""A connection that lived so long starts the backoff anew: the next attempt is at once. Even an exchange that drops
+"""The first attempt after a loss is made at once, unless the loss before it was so recent. Even an exchange that drops
 each connection after this time is dialled once a second, a fifth of what it allows."""
 
 REPORT_ONE_IN: Final = 100
@@ -92,6 +92,7 @@ class Feed:
         self._state = FeedState.IDLE
         self._failures = 0
         self._not_before_s = float("-inf")
+        self._lost_s = float("-inf")
         publisher.link = "connecting"
         publisher.on_wanted = self._follow_wants
         publisher.keeps = lambda topic: self._router.topics.get(topic) in self._plan.sent
@@ -123,10 +124,18 @@ class Feed:
             except AuthenticationError:
                 self._enter(FeedInput.KEYS_REFUSED)
                 raise
-            self._enter(FeedInput.LOST)
+            self._note_loss()
             self._counters.add("connections_lost")
             self._log.warning("feed.down", reason=reason, epoch=self._publisher.epoch)
             self._publisher.go_down(reason, now_ns=time.monotonic_ns())
+
+    def _note_loss(self) -> None:
+        now_s = trio.current_time()
+        if self._state is FeedState.LIVE and now_s - self._lost_s >= STABLE_AFTER_S:
+            self._backoff.reset()
+        if self._state is FeedState.LIVE:
+            self._lost_s = now_s
+        self._enter(FeedInput.LOST)
 
     def _enter(self, event: FeedInput) -> None:
         self._state = next_state(self._state, event)

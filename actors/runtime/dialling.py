@@ -299,17 +299,23 @@ async def request(
         OSError: nobody serves there.
     """
     with trio.move_on_after(timeout_s):
-        stream = await trio.open_unix_socket(str(path))
-        async with stream:
-            hello, question = Hello(client, os.getpid()), Request(1, method, arguments or {})
-            await stream.send_all(pack_frame(_encode(hello)) + pack_frame(_encode(question)))
-            splitter = FrameSplitter()
-            while chunk := await stream.receive_some(READ_BYTES):
-                for payload, _merged in splitter.feed(chunk):
-                    message = _decode_reply(payload)
-                    if isinstance(message, Reply):
-                        if message.error:
-                            raise UpbitdError(message.error)
-                        return msgspec.msgpack.decode(message.result)
-        raise UpbitdError(f"{path.stem} ended the link without an answer to {method!r}; ask again")
+        async with await trio.open_unix_socket(str(path)) as stream:
+            try:
+                reply = await _ask(stream, client, Request(1, method, arguments or {}))
+            except (trio.BrokenResourceError, trio.EndOfChannel):
+                raise UpbitdError(f"{path.stem} ended the link without an answer to {method!r}; ask again") from None
+        if reply.error:
+            raise UpbitdError(reply.error)
+        return msgspec.msgpack.decode(reply.result)
     raise UpbitdError(f"{path.stem} did not answer {method!r} within {timeout_s} s; see `upbitd status`")
+
+
+async def _ask(stream: trio.SocketStream, client: str, question: Request) -> Reply:
+    await stream.send_all(pack_frame(_encode(Hello(client, os.getpid()))) + pack_frame(_encode(question)))
+    splitter = FrameSplitter()
+    while chunk := await stream.receive_some(READ_BYTES):
+        for payload, _merged in splitter.feed(chunk):
+            message = _decode_reply(payload)
+            if isinstance(message, Reply):
+                return message
+    raise trio.EndOfChannel
