@@ -81,8 +81,8 @@ class SubscriptionPlan:
         self._due_s: float | None = None
         self._must_resend = False
         self._added = NO_TOPICS
-        self._request_s = -math.inf
         self._worked = NO_TOPICS
+        self._doubtful_s: dict[Topic, float] = {}
         self._seen: set[Topic] = set()
         self._asked_s: dict[Topic, float] = {}
         self._overdue: frozenset[Topic] = NO_TOPICS
@@ -103,10 +103,6 @@ class SubscriptionPlan:
             self._is_open and bool(target) and (self._must_resend or (target is not self.sent and target != self.sent))
         )
 
-    @property
-    def _in_doubt(self) -> bool:
-        return not self.sent <= self._worked
-
     def connection_opened(self, *, now_s: float) -> None:
         """A new connection: nothing is subscribed there, and the limits start anew."""
         self.connection_closed()
@@ -118,6 +114,7 @@ class SubscriptionPlan:
         """The connection is gone, and with it everything that was subscribed there."""
         self._is_open = False
         self.sent = self._added = NO_TOPICS
+        self._doubtful_s.clear()
         self._seen.clear()
         self._asked_s.clear()
         self._audited = None
@@ -142,6 +139,8 @@ class SubscriptionPlan:
 
     def next_frame(self, *, now_s: float, ticket: str) -> bytes | None:
         """The request to send now, counted as sent; None when nothing is to be sent, or not yet."""
+        if self._search.forgive(now_s):
+            self._retarget()
         self._settle_doubts(now_s)
         if not self._is_pending:
             self._due_s = None
@@ -160,13 +159,16 @@ class SubscriptionPlan:
         if not self._is_open:
             return None
         times = [asked_s + self._snapshot_timeout_s for asked_s in self._asked_s.values()]
+        times.append(self._search.retrial_s(self.wanted))
         if self._is_pending:
             times.append(self._permit_at_s(now_s))
-        if self._search.is_waiting and self._in_doubt:
-            times.append(self._request_s + ACCEPTED_AFTER_S)
-        elif self._search.is_waiting and self._target <= self._worked:
-            times.append(now_s)
-        return max(now_s, min(times)) if times else None
+        trial_s = self._search.next_trial_s(self.wanted)
+        if trial_s < math.inf and self._doubtful_s:
+            times.append(min(self._doubtful_s.values()) + ACCEPTED_AFTER_S)
+        elif self._target <= self._worked:
+            times.append(trial_s)
+        next_s = min(times)
+        return None if next_s == math.inf else max(now_s, next_s)
 
     def saw(self, topic: Topic) -> None:
         """Data of a topic arrived on this connection."""
@@ -177,7 +179,7 @@ class SubscriptionPlan:
         self._overdue -= {topic}
         # Data of a topic that only the newest request asked for prove that this request was accepted.
         if topic in self._added:
-            self._accept()
+            self._accept(self.sent)
 
     def overdue(self, *, now_s: float) -> list[Topic]:
         """Wanted topics whose snapshot did not come in time, each once for as long as it is wanted.
@@ -191,22 +193,23 @@ class SubscriptionPlan:
         return sorted(late)
 
     def refused(self, name: str, *, now_s: float) -> list[Topic]:
-        """An error frame named `name` came: go back to what worked, and return the topics that are given up.
+        """An error frame named `name` came: go back to what worked, and return the topics that stay out.
 
         Of several topics that were new in the refused request none is given up yet: they are held back and tried again
-        in parts, on top of what works. A topic that is given up stays out until it is wanted anew. When the exchange
-        says that we sent too much, no topic is to blame.
+        in parts, on top of what works. The one to blame stays out until it is wanted anew and a minute has passed.
+        When the exchange says that we sent too much, no topic is to blame.
         """
         self._settle_doubts(now_s)
         remedy = remedy_of(name)
-        suspects = self.sent - self._worked
-        self._unsend(self._added)
+        # Error frames do not say which request they mean: what an earlier one asked for is suspect too.
+        suspects = frozenset(self._doubtful_s)
+        self._doubtful_s.clear()
+        self._unsend(self._added | suspects)
         self._must_resend = self._is_open
         self._due_s = now_s + (TOO_MANY_WAIT_S if remedy is Remedy.WAIT else REFUSED_WAIT_S)
         if remedy is not Remedy.FIX_REQUEST or not suspects:
             return []
-        self._unsend(suspects)
-        given_up = self._search.refused(suspects & self.wanted)
+        given_up = self._search.refused(suspects, self.wanted, now_s)
         self._retarget()
         return given_up
 
@@ -234,7 +237,7 @@ class SubscriptionPlan:
         missing = frozenset(topic for topic in asked & self.sent - self._overdue if _deep(topic) not in listed)
         surplus = listed.difference(map(_deep, asked | self.sent))
         if not missing and asked == self.sent:
-            self._accept()
+            self._accept(self.sent)
         if missing or surplus:
             self._seen -= missing
             self._must_resend = True
@@ -243,21 +246,21 @@ class SubscriptionPlan:
 
     def _settle_doubts(self, now_s: float) -> None:
         """A request that stood for some time was accepted; then the next held part may be tried."""
-        if self._in_doubt and now_s >= self._request_s + ACCEPTED_AFTER_S:
-            self._accept()
-        if not self._is_open or self._in_doubt:
+        if self._doubtful_s:
+            doubtful = self._doubtful_s.items()
+            self._accept(frozenset(topic for topic, sent_s in doubtful if now_s >= sent_s + ACCEPTED_AFTER_S))
+        if not self._is_open or self._doubtful_s:
             return
         if not self._target <= self._worked:
             return  # Wants that came meanwhile go first.
-        if self._search.is_waiting:
-            self._search.release()
+        if self._search.all_work(self.wanted, now_s):
             self._retarget()
-        else:
-            self._search.all_work()
 
-    def _accept(self) -> None:
-        self._worked |= self.sent
-        self._added = NO_TOPICS
+    def _accept(self, topics: frozenset[Topic]) -> None:
+        self._worked |= topics
+        self._added -= topics
+        for topic in topics:
+            self._doubtful_s.pop(topic, None)
 
     def _unsend(self, topics: frozenset[Topic]) -> None:
         self.sent -= topics
@@ -282,7 +285,8 @@ class SubscriptionPlan:
         self._added = target - self.sent
         self.sent = target
         self._worked &= self.wanted
-        self._request_s = now_s
+        for topic in target - self._worked:
+            self._doubtful_s.setdefault(topic, now_s)
         self._due_s = None
         self._must_resend = False
         self._seen &= target

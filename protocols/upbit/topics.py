@@ -5,6 +5,7 @@ A topic's key is text, readable in logs and the same on every wire between actor
 (grouped by 10,000), `myOrder`, `myAsset`.
 """
 
+import math
 import re
 from typing import Final, NamedTuple
 
@@ -18,7 +19,7 @@ FULL_DEPTH: Final = 30
 
 _CODE: Final = re.compile(r"[A-Z0-9]{2,10}-[A-Z0-9._]{1,20}\Z")
 _KEY: Final = re.compile(
-    r"(?P<type>orderbook(?=[.@/])|candle\.[0-9]+[sm]|[A-Za-z]+)(?:\.(?P<units>[0-9]+))?(?:@(?P<level>[0-9.e+]+))?"
+    r"(?P<type>orderbook(?=[.@/])|candle\.[0-9]+[sm]|[A-Za-z]+)(?:\.(?P<units>[0-9]{1,3}))?(?:@(?P<level>[0-9.e+-]+))?"
     r"(?:/(?P<code>.+))?\Z"
 )
 
@@ -35,7 +36,7 @@ class Topic(NamedTuple):
     def key(self) -> str:
         """The topic as text."""
         units = "" if self.units == FULL_DEPTH else f".{self.units}"
-        level = f"@{self.level:.12g}" if self.level else ""
+        level = f"@{self.level!r}".removesuffix(".0") if self.level else ""
         return f"{self.type}{units}{level}/{self.code}" if self.code else self.type
 
 
@@ -69,7 +70,9 @@ def parse_topic(key: str) -> Topic:
     try:
         level = float(match["level"] or 0)
     except ValueError:
-        raise UsageError(f"topic {key!r}: level {match['level']!r} is not a number") from None
+        level = math.nan
+    if not math.isfinite(level):
+        raise UsageError(f"topic {key!r}: level {match['level']!r} is not a number")
     return Topic(kind, code, units, level)
 
 
