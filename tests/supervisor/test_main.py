@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -80,10 +83,21 @@ def test_another_distribution_with_our_name_is_named(monkeypatch: pytest.MonkeyP
         name_clash.check_names()
 
 
-def test_a_package_from_another_place_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(name_clash, "_folder_of", lambda _package: tmp_path)
-    with pytest.raises(SettingsError, match="the package 'protocols' is found in"):
-        name_clash.check_names()
+def test_a_package_of_the_same_name_from_another_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "supervisor").mkdir()
+    (tmp_path / "supervisor" / "__init__.py").touch()
+    command = [str(Path(sys.executable).parent / "upbitd"), "status"]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "the package 'supervisor' is found in" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -279,28 +279,30 @@ def test_a_frozen_consumer_does_not_slow_the_others(tmp_path: Path) -> None:
 
 
 def test_without_keys_private_parks_visibly_and_public_goes_on(tmp_path: Path) -> None:
-    with simulated_exchange("--rate", "200", "--access-key", "AK", "--secret-key", "SK") as exchange:
-        with trace(tmp_path / "trace") as traced:
-            settings = connection_settings(exchange, "public", "private") + (
-                f'[child.settings]\nkeys_file = "{tmp_path}/keys.toml"\nretry_parked_s = 0.5\n'
-                + tracer(traced, ["trade/KRW-BTC"])
-            )
-            with running_tree(tmp_path, settings) as tree:
-                parked = tree.wait_for("child_parked", "private")
-                traced.wait_for(is_event())
-                status = tree.status()
-                assert (status["private"]["state"], status["public"]["state"]) == ("parked", "ready")
-                assert "keys.toml does not exist" in parked["reason"]
-                assert "UPBITD_ACCESS_KEY" in status["private"]["reason"]
-                # The owner mends it, and nothing needs a restart.
-                keys = tmp_path / "keys.toml"
-                keys.touch(0o600)
-                keys.write_text('access_key = "AK"\nsecret_key = "SK"\n')
-                deadline_s = time.monotonic() + 20
-                while tree.status()["private"]["state"] != "ready":
-                    assert time.monotonic() < deadline_s
-                assert tree.status()["private"]["restarts"] == 0
-                assert tree.finish() == 0
+    with (
+        simulated_exchange("--rate", "200", "--access-key", "AK", "--secret-key", "SK") as exchange,
+        trace(tmp_path / "trace") as traced,
+    ):
+        settings = connection_settings(exchange, "public", "private") + (
+            f'[child.settings]\nkeys_file = "{tmp_path}/keys.toml"\nretry_parked_s = 0.5\n'
+            + tracer(traced, ["trade/KRW-BTC"])
+        )
+        with running_tree(tmp_path, settings) as tree:
+            parked = tree.wait_for("child_parked", "private")
+            traced.wait_for(is_event())
+            status = tree.status()
+            assert (status["private"]["state"], status["public"]["state"]) == ("parked", "ready")
+            assert "keys.toml does not exist" in parked["reason"]
+            assert "UPBITD_ACCESS_KEY" in status["private"]["reason"]
+            # The owner mends it, and nothing needs a restart.
+            keys = tmp_path / "keys.toml"
+            keys.touch(0o600)
+            keys.write_text('access_key = "AK"\nsecret_key = "SK"\n')
+            deadline_s = time.monotonic() + 20
+            while tree.status()["private"]["state"] != "ready":
+                assert time.monotonic() < deadline_s
+            assert tree.status()["private"]["restarts"] == 0
+            assert tree.finish() == 0
 
 
 def test_keys_reach_private_alone_and_appear_nowhere(tmp_path: Path) -> None:
