@@ -67,3 +67,11 @@ def test_two_with_the_same_seed_wait_alike_and_two_with_different_seeds_do_not()
     one, same, other = new_backoff(seed=1), new_backoff(seed=1), new_backoff(seed=2)
     delays = [[backoff.next_delay_s(0.0) for _ in range(6)] for backoff in (one, same, other)]
     assert delays[0] == delays[1] != delays[2]
+
+
+def test_a_reset_begins_a_new_series() -> None:
+    backoff = Backoff(first_s=1.0, cap_s=30.0, rng=HighestRandom(), reset_after_s=10.0)
+    assert [backoff.next_delay_s(0.0) for _ in range(3)] == [0.0, 1.0, 2.0]
+    backoff.succeeded(0.0)
+    backoff.reset()
+    assert [backoff.next_delay_s(0.0) for _ in range(3)] == [0.0, 1.0, 2.0]
