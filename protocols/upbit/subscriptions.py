@@ -86,6 +86,7 @@ class SubscriptionPlan:
         self._seen: set[Topic] = set()
         self._asked_s: dict[Topic, float] = {}
         self._overdue: frozenset[Topic] = NO_TOPICS
+        self._lost: frozenset[Topic] = NO_TOPICS
         self._search = SuspectSearch()
         self._target = NO_TOPICS
         self._audited: frozenset[Topic] | None = None
@@ -113,7 +114,7 @@ class SubscriptionPlan:
     def connection_closed(self) -> None:
         """The connection is gone, and with it everything that was subscribed there."""
         self._is_open = False
-        self.sent = self._added = NO_TOPICS
+        self.sent = self._added = self._lost = NO_TOPICS
         self._doubtful_s.clear()
         self._seen.clear()
         self._asked_s.clear()
@@ -149,7 +150,7 @@ class SubscriptionPlan:
             return None
         self._limits.take(now_s)
         target = self._target
-        kept = target & self.sent & self._seen
+        kept = target & self.sent & self._seen - self._lost
         request = SubscriptionRequest(ticket, subscriptions_for(target, realtime_only=kept), self._format)
         self._note_sent(target, now_s)
         return build_request(request)
@@ -171,7 +172,7 @@ class SubscriptionPlan:
         return None if next_s == math.inf else max(now_s, next_s)
 
     def saw(self, topic: Topic) -> None:
-        """Data of a topic arrived on this connection."""
+        """Data of a topic arrived on this connection; the first of each topic is enough."""
         if topic in self._seen or topic not in self.sent:
             return  # Nothing new, or still under way when a request ended its subscription.
         self._seen.add(topic)
@@ -239,7 +240,7 @@ class SubscriptionPlan:
         if not missing and asked == self.sent:
             self._accept(self.sent)
         if missing or surplus:
-            self._seen -= missing
+            self._lost = missing
             self._must_resend = True
             self._due_s = -math.inf
         return AuditResult(tuple(sorted(missing)), tuple(sorted(surplus)))
@@ -289,6 +290,7 @@ class SubscriptionPlan:
             self._doubtful_s.setdefault(topic, now_s)
         self._due_s = None
         self._must_resend = False
+        self._lost = NO_TOPICS
         self._seen &= target
         for topic in target - self._seen - self._overdue:
             self._wait_for_snapshot(topic, now_s)

@@ -307,6 +307,10 @@ def test_a_topic_missing_from_the_list_is_asked_for_again_with_its_snapshot() ->
     assert not result.is_clean
     assert plan.next_check_s(now_s=2.0) == 2.0
     assert asked(plan.next_frame(now_s=2.0, ticket="x")) == (frozenset({ETH, ORDERS}), frozenset({BTC, BOOK}))
+    assert plan.next_check_s(now_s=3.0) is None
+    assert plan.overdue(now_s=99.0) == []
+    plan.want(plan.wanted | {XRP}, now_s=100.0)
+    assert asked(plan.next_frame(now_s=101.0, ticket="x")) == (frozenset({XRP, ORDERS}), frozenset({BTC, BOOK, ETH}))
 
 
 def test_a_topic_too_many_in_the_list_makes_everything_be_sent_again() -> None:
