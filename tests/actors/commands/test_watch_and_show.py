@@ -11,11 +11,20 @@ from pathlib import Path
 
 import pytest
 import trio
+from msgspec import Struct
 
 from actors.runtime.serving import serve_channel
 from protocols.channel.messages import Request
 from protocols.reports import PriceAlert
 from tests.actors.consumers.harness import Source, listen, quiet_log, ticker, until
+
+
+class Signal(Struct, array_like=True):
+    """A report that only its own actor knows."""
+
+    what: str
+    strength: float
+
 
 UPBITD = (sys.executable, "-m", "supervisor.main")
 
@@ -144,6 +153,14 @@ async def test_watch_shows_reports_of_a_consumer(tmp_path: Path) -> None:
     assert b"KRW-XRP" in done.stdout
     assert b"-7.00%" in done.stdout
     assert b"(last known)" in done.stdout
+
+
+async def test_watch_shows_topics_of_an_owners_own_actor(tmp_path: Path) -> None:
+    async with serving(tmp_path, "mine") as source:
+        source.publisher.offer(["signal"])
+        source.publisher.announce("signal", Signal("buy", 0.5))
+        done = await upbitd(tmp_path, "watch", "signal", "--from", "mine", "--json", "--count", "1")
+    assert json.loads(done.stdout.splitlines()[-1])["body"] == ["buy", 0.5]
 
 
 async def test_watch_samples_by_interval(tmp_path: Path) -> None:
