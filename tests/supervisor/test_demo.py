@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.tree.running_tree import REPOSITORY, UPBITD, child_environment
 
@@ -125,9 +124,8 @@ def test_a_demo_ends_when_its_reader_goes_away() -> None:
         running.assert_nothing_is_left()
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-def test_in_a_terminal_the_screen_is_redrawn_and_given_back(size: tuple[int, int]) -> None:
-    with demo(terminal=size) as running:
+def test_in_a_terminal_the_screen_is_redrawn_and_given_back() -> None:
+    with demo(terminal=(80, 24)) as running:
         running.read_until(r"KRW-BTC[^\n]*\d+,\d{3},\d{3}.*KRW-BTC")
         assert "\x1b[?1049h" in running.text
         running.process.send_signal(signal.SIGINT)
