@@ -35,7 +35,7 @@ FLAGS = SupervisorFlags()
 
 def make_machine(*restarts: Restart, flags: SupervisorFlags = FLAGS) -> Machine:
     specs = [ChildSpec(name=f"c{n}", start="m:run", restart=restart) for n, restart in enumerate(restarts)]
-    return Machine(specs, flags, random.Random(1))  # noqa: S311 - jitter
+    return Machine(specs, flags, random.Random(1))
 
 
 def one_ready(restart: Restart = "permanent", flags: SupervisorFlags = FLAGS) -> Machine:

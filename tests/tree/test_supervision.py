@@ -55,7 +55,7 @@ def test_a_killed_child_comes_back_at_once_each_time_and_leaks_no_descriptor(tmp
         assert len(list(Path(f"/proc/{tree.process.pid}/fd").iterdir())) == descriptors
         assert tree.status()["a"]["restarts"] == 15
         assert tree.finish() == 0
-    print(f"SIGKILL to ready again: median {statistics.median(took_s) * 1000:.0f} ms, max {max(took_s) * 1000:.0f} ms")  # noqa: T201 - a measurement
+    print(f"SIGKILL to ready again: median {statistics.median(took_s) * 1000:.0f} ms, max {max(took_s) * 1000:.0f} ms")
 
 
 def test_a_child_that_always_fails_is_parked_and_the_others_go_on(tmp_path: Path) -> None:
