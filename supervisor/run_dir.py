@@ -5,10 +5,11 @@ import fcntl
 import os
 import socket
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from actors.runtime.run_dir import CONTROL_SOCKET, socket_of
 from protocols.errors import SettingsError
 
 MAX_SOCKET_PATH_BYTES: Final = 100
@@ -27,7 +28,7 @@ class RunDir:
     @property
     def control_socket(self) -> Path:
         """Where `upbitd status`, `restart` and `stop` reach the supervisor."""
-        return self.path / "control.sock"
+        return self.path / CONTROL_SOCKET
 
     @property
     def lifecycle_file(self) -> Path:
@@ -36,7 +37,7 @@ class RunDir:
 
     def child_socket(self, name: str) -> Path:
         """Where an actor serves its channel."""
-        return self.path / f"{name}.sock"
+        return socket_of(self.path, name)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -78,18 +79,6 @@ class RunDir:
             listener.close()
             raise
         return listener
-
-
-def default_run_dir(environment: Mapping[str, str]) -> Path:
-    """Return the user's run directory: XDG_RUNTIME_DIR/upbitd, else ~/.local/state/upbitd/run."""
-    runtime = environment.get("XDG_RUNTIME_DIR", "")
-    return Path(runtime) / "upbitd" if runtime else Path.home() / ".local/state/upbitd/run"
-
-
-def find_run_dir(chosen: str | None, environment: Mapping[str, str]) -> Path:
-    """Return the path by --run-dir, else UPBITD_RUN_DIR, else the default; absolute, not created."""
-    named = chosen or environment.get("UPBITD_RUN_DIR") or ""
-    return Path(named).expanduser().absolute() if named else default_run_dir(environment)
 
 
 def open_run_dir(path: Path) -> RunDir:

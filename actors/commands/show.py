@@ -8,9 +8,10 @@ import msgspec
 import trio
 from rich.console import Console
 
-from actors.commands.run_dir import actor_socket, find_run_dir, run_dir_option
+from actors.commands.options import json_option, run_dir_option
 from actors.commands.state_tables import state_tables
 from actors.runtime.dialling import request
+from actors.runtime.run_dir import find_actor, find_run_dir
 from protocols.errors import ChannelError
 
 PIPE_WIDTH: Final = 120
@@ -19,11 +20,11 @@ PIPE_WIDTH: Final = 120
 
 @click.command()
 @click.argument("actor")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@json_option
 @run_dir_option
 def show(actor: str, *, as_json: bool, run_dir: str | None) -> None:
     """Show the state of ACTOR: prices and alerts, open orders and balances, top turnover, or how its link stands."""
-    path = actor_socket(find_run_dir(run_dir, os.environ), actor)
+    path = find_actor(find_run_dir(run_dir, os.environ), actor)
     state: Any = trio.run(request, path, f"show {os.getpid()}", "state")
     if as_json:
         click.echo(msgspec.json.encode(state))

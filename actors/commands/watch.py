@@ -10,11 +10,12 @@ import click
 import trio
 
 from actors.commands.event_lines import event_line, json_line, marker_line
-from actors.commands.run_dir import actor_socket, find_run_dir, run_dir_option
+from actors.commands.options import run_dir_option
 from actors.commands.topic_arguments import REPORTED_BY, Watched, read_watched
 from actors.runtime.counters import Counters
 from actors.runtime.dialling import Dial, Item
 from actors.runtime.logs import Redaction, configure_logs, get_logger
+from actors.runtime.run_dir import find_actor, find_run_dir
 from protocols.channel.messages import Delivery, Event
 from protocols.errors import SettingsError
 from protocols.reports import Report
@@ -56,7 +57,7 @@ def watch(
     """
     watched = read_watched(kind, codes, server=server)
     manner = read_manner(delivery, sample_ms)
-    path = actor_socket(find_run_dir(run_dir, os.environ), watched.server)
+    path = find_actor(find_run_dir(run_dir, os.environ), watched.server)
     printer = Printer(as_json=as_json, count=count)
     # What concerns the owner comes as markers; the link's own log is for actors.
     configure_logs(level="error", redaction=Redaction())

@@ -28,6 +28,10 @@ from protocols.upbit.topics import Topic
 ALWAYS: Final = frozenset((Topic("myOrder"), Topic("myAsset")))
 """Subscribed from the start, in one request: a want that came later would cost the one before it (replace-all)."""
 
+REMEMBERED: Final = 1000
+"""Events of each that are kept for who comes later: the exchange sends them once, and no snapshot ever. An order
+tracker that is restarted, or slower to start than this actor, finds them here."""
+
 BAD_KEYS: Final = frozenset((401, 403))
 
 
@@ -72,6 +76,8 @@ async def run(actor: Actor, settings: PrivateSettings) -> None:
         actor.unpark()
         return connection
 
+    for topic in ALWAYS:
+        actor.publisher.remember(topic.key, REMEMBERED)
     feed = Feed(
         actor.publisher,
         dial,

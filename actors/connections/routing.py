@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from actors.runtime.publishing import Publisher, Stream
+from actors.runtime.publishing import Publisher
+from actors.runtime.streams import Stream
 from protocols.upbit.messages import (
     Announcement,
     Candle,

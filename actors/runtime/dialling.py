@@ -26,6 +26,7 @@ from actors.runtime.publishing import Counter
 from protocols.channel.continuity import Continuity
 from protocols.channel.framing import FrameSplitter, pack_frame
 from protocols.channel.messages import (
+    CACHED,
     Accepted,
     Delivery,
     Down,
@@ -208,24 +209,23 @@ class Dial:
 
     def _read(self, chunk: bytes) -> None:
         """Decode what one read brought; what does not fit ends the link, which is then dialled again."""
-        decode, saw, append, resumed = self._decode, self.continuity.saw_event, self._waiting.append, self._resumed
+        decode, saw, append = self._decode, self.continuity.saw_event, self._waiting.append
         events = 0
         try:
             for payload, merged in self._splitter.feed(chunk):
                 message = decode(payload)
-                if message.__class__ is Event:
-                    position = self.continuity.position(message.topic) if resumed else None
+                if message.__class__ is not Event:
+                    self._read_marker(message)
+                elif message.origin == CACHED and self._knows(message):
+                    self._counters.add("events_known")
+                else:
                     missing = saw(message, merged)
-                    if resumed and message.topic in resumed:
-                        resumed.discard(message.topic)
-                        if position == (message.epoch, message.sequence):
-                            continue  # The last value, which this client already had before it was detached.
+                    if self._resumed and message.topic in self._resumed:
+                        self._resumed.discard(message.topic)
                         if missing:
                             self._tell_detached(message, missing)
                     events += 1
                     append(message)
-                else:
-                    self._read_marker(message)
         except (ChannelError, msgspec.MsgspecError) as error:
             self._counters.add("channel_errors")
             self._log.warning("channel.unreadable", server=self._path.stem, reason=str(error))
@@ -234,11 +234,18 @@ class Dial:
         if self._progressed is not None:
             self._progressed(events)
 
+    def _knows(self, event: Event[Any]) -> bool:
+        """Whether this client already had what is sent to late comers, before it was detached."""
+        position = self.continuity.position(event.topic)
+        return position is not None and (event.epoch, event.sequence) <= position
+
     def _tell_detached(self, event: Event[Any], missing: int) -> None:
         self.continuity.unannounced -= missing
-        gap = Gap(event.topic, event.epoch, event.sequence - missing, event.sequence - 1, "not attached")
         self.continuity.missed += missing
-        self._waiting.append(gap)
+        self._counters.add("gaps")
+        self._waiting.append(
+            Gap(event.topic, event.epoch, event.sequence - missing, event.sequence - 1, "not attached")
+        )
 
     def _read_marker(self, message: Welcome | Accepted | Down | Up | Gap | WantProblem | Reply) -> None:
         if isinstance(message, Welcome):

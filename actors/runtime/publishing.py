@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from actors.runtime.streams import Body, Published, Stream
 from protocols.channel.framing import HEADER, pack_frame
 from protocols.channel.messages import (
     CACHED,
@@ -39,10 +40,6 @@ _pack = HEADER.pack
 RequestHandler = Callable[[Request], Awaitable[object]]
 
 
-Body = msgspec.Struct
-"""An event's body; messages of the exchange also have a `stream_type`."""
-
-
 class Counter(Protocol):
     """The part of an actor's counters that this module needs."""
 
@@ -51,44 +48,6 @@ class Counter(Protocol):
 
     def set(self, name: str, value: float) -> None:
         """Set a gauge."""
-
-
-class Stream:
-    """One topic as it is published: its numbering in this epoch, its last event, and who takes it."""
-
-    __slots__ = ("every", "last", "latest", "sampled", "selective", "sequence", "topic")
-
-    def __init__(self, topic: str) -> None:
-        self.topic = topic
-        self.sequence = 0
-        self.last: tuple[Body, int, int, int, int] | None = None
-        self.every: list[Outbox] = []
-        self.latest: list[Outbox] = []
-        self.sampled: list[Outbox] = []
-        self.selective: list[_SelectiveTap] = []
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether anybody takes this topic."""
-        return bool(self.every or self.latest or self.sampled or self.selective)
-
-
-class _SelectiveTap:
-    """A subscriber that wants only the snapshot, or only what follows it; what it skips counts as merged."""
-
-    def __init__(self, subscriber: "Subscriber", want: Want) -> None:
-        self.subscriber = subscriber
-        self.want = want
-        self.skipped = 0
-
-    def put(self, topic: str, epoch: int, sequence: int, frame: bytes, *, is_snapshot: bool) -> None:
-        if is_snapshot is (self.want.preference == "snapshot_only"):
-            length, _ = HEADER.unpack_from(frame)
-            frame = HEADER.pack(length, self.skipped) + frame[HEADER.size :]
-            self.skipped = 0
-            self.subscriber.outbox.put_every(topic, epoch, sequence, frame)
-        else:
-            self.skipped += 1
 
 
 class Subscriber:
@@ -124,9 +83,10 @@ class Publisher:
         self.link_reason = ""
         self.refuse: Callable[[str], str] = self._refuse_unoffered
         self.on_wanted: Callable[[], None] = _nothing
-        self.keeps: Callable[[str], bool] = self._is_offered
+        self.keeps: Callable[[str], bool] = lambda _topic: False
         self.streams: dict[str, Stream] = {}
         self._offered: frozenset[str] = frozenset()
+        self._remembered: set[str] = set()
         self._subscribers: set[Subscriber] = set()
         self._unflushed: list[Callable[[], None]] = []
         self._handlers: dict[str, RequestHandler] = {}
@@ -139,7 +99,12 @@ class Publisher:
         """Serve just these topics, from the start; for actors whose topics are their own."""
         self._offered = frozenset(topics)
         for topic in self._offered:
-            self.streams.setdefault(topic, Stream(topic))
+            self.remember(topic, 1)
+
+    def remember(self, topic: str, count: int) -> None:
+        """Keep a topic whether anybody wants it or not, with its last `count` events for those who come later."""
+        self._remembered.add(topic)
+        self.streams.setdefault(topic, Stream(topic, remembered=count))
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -153,7 +118,7 @@ class Publisher:
         """
         stream.sequence = sequence = stream.sequence + 1
         topic, epoch = stream.topic, self.epoch
-        stream.last = (body, epoch, sequence, received_ns, wall_ns)
+        stream.recent.append(Published(body, epoch, sequence, received_ns, wall_ns))
         # The same bytes as an encoded `Event`, without building one.
         payload = _encode(("event", topic, epoch, sequence, received_ns, wall_ns, origin, body))
         frame = _pack(len(payload), 0) + payload
@@ -163,8 +128,10 @@ class Publisher:
             outbox.put_latest(topic, frame)
         for outbox in stream.sampled:
             outbox.put_sampled(topic, frame)
-        if stream.selective:
-            self._publish_selectively(stream, body, frame)
+        if stream.selective and stream.put_selectively(body, epoch, frame):
+            # A one-shot want is served: free its topic for the next request to the exchange.
+            self.drop_unwanted((topic,))
+            self.on_wanted()
 
     def announce(self, topic: str, body: Body) -> None:
         """Publish one event of the actor's own making, now."""
@@ -210,7 +177,8 @@ class Publisher:
         """Free those of these topics that nobody takes and nobody keeps, so that old wants do not stay in memory."""
         for topic in tuple(topics):
             stream = self.streams.get(topic)
-            if stream is not None and not stream.is_wanted and not self.keeps(topic):
+            is_kept = topic in self._remembered or self.keeps(topic)
+            if stream is not None and not stream.is_wanted and not is_kept:
                 del self.streams[topic]
 
     def on_request(self, method: str, handler: RequestHandler) -> None:
@@ -270,7 +238,8 @@ class Publisher:
         subscriber.wants = wants
         changed = [topic for topic, want in old.items() if wants.get(topic) != want]
         for topic in changed:
-            self._remove_tap(subscriber, topic, old[topic])
+            if topic in self.streams:  # A one-shot want that was served may have left nothing behind.
+                self.streams[topic].remove(subscriber, old[topic])
             if topic not in wants:
                 subscriber.outbox.forget(topic)
         subscriber.intervals_s = {
@@ -281,44 +250,22 @@ class Publisher:
         for topic, want in wants.items():
             if old.get(topic) != want:
                 changed.append(topic)
-                self._add_tap(subscriber, topic, want, is_new=topic not in old)
+                self._begin(subscriber, topic, want, is_new=topic not in old)
         if changed:
             self.drop_unwanted(changed)
             self.on_wanted()
 
-    def _add_tap(self, subscriber: Subscriber, topic: str, want: Want, *, is_new: bool) -> None:
+    def _begin(self, subscriber: Subscriber, topic: str, want: Want, *, is_new: bool) -> None:
         stream = self.streams.get(topic)
         if stream is None:
             stream = self.streams[topic] = Stream(topic)
-        if is_new and stream.last is not None and want.preference != "realtime_only":
-            body, epoch, sequence, received_ns, wall_ns = stream.last
-            cached = _encode(("event", topic, epoch, sequence, received_ns, wall_ns, CACHED, body))
-            subscriber.outbox.put_every(topic, epoch, sequence, pack_frame(cached))
+        if is_new and stream.recent and want.preference != "realtime_only":
+            for body, epoch, sequence, received_ns, wall_ns in stream.recent:
+                cached = _encode(("event", topic, epoch, sequence, received_ns, wall_ns, CACHED, body))
+                subscriber.outbox.put_every(topic, epoch, sequence, pack_frame(cached))
             if want.preference == "snapshot_only":
                 return
-        if want.preference != "both":
-            stream.selective.append(_SelectiveTap(subscriber, want))
-        else:
-            _lane(stream, want).append(subscriber.outbox)
-
-    def _remove_tap(self, subscriber: Subscriber, topic: str, want: Want) -> None:
-        stream = self.streams.get(topic)
-        if stream is None:
-            return  # A one-shot want that was served.
-        if want.preference != "both":
-            stream.selective = [tap for tap in stream.selective if tap.subscriber is not subscriber]
-        else:
-            _lane(stream, want).remove(subscriber.outbox)
-
-    def _publish_selectively(self, stream: Stream, body: Body, frame: bytes) -> None:
-        is_snapshot = getattr(body, "stream_type", None) == "SNAPSHOT"
-        for tap in list(stream.selective):
-            tap.put(stream.topic, self.epoch, stream.sequence, frame, is_snapshot=is_snapshot)
-            if is_snapshot and tap.want.preference == "snapshot_only":
-                # A one-shot want is served: free its topic for the next request to the exchange.
-                stream.selective.remove(tap)
-                self.drop_unwanted((stream.topic,))
-                self.on_wanted()
+        stream.add(subscriber, want)
 
     def _tell(self, marker: Up | Down) -> None:
         for subscriber in self._subscribers:
@@ -327,9 +274,6 @@ class Publisher:
 
     def _unflushed_add(self, write: Callable[[], None]) -> None:
         self._unflushed.append(write)
-
-    def _is_offered(self, topic: str) -> bool:
-        return topic in self._offered
 
     def _refuse_unoffered(self, topic: str) -> str:
         if topic in self._offered:
@@ -342,9 +286,3 @@ _NIL: Final = msgspec.Raw(_encode(None))
 
 def _nothing() -> None:
     """Stand in for `on_wanted` while nobody listens."""
-
-
-def _lane(stream: Stream, want: Want) -> list[Outbox]:
-    if want.delivery == "every":
-        return stream.every
-    return stream.latest if want.delivery == "latest" else stream.sampled

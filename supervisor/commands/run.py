@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 import trio
 
+from actors.commands.options import run_dir_option
 from actors.runtime.logs import Redaction, configure_logs
-from supervisor.commands.options import run_dir_option
+from actors.runtime.run_dir import find_run_dir
 from supervisor.lifecycle import Lifecycle
 from supervisor.name_clash import check_names
-from supervisor.run_dir import RunDir, find_run_dir, open_run_dir
+from supervisor.run_dir import RunDir, open_run_dir
 from supervisor.settings import Settings, default_settings_file, load_settings, take_environment
 from supervisor.signals import stop_on_signals, stop_signals
 from supervisor.tree import Tree, run_tree

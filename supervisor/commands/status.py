@@ -9,7 +9,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from supervisor.commands.options import json_option, run_dir_option, running_tree
+from actors.commands.options import json_option, run_dir_option
+from supervisor.commands.options import running_tree
 from supervisor.control_client import SupervisorUnreachable, ask
 from supervisor.control_messages import Command
 from supervisor.status import ChildStatus, LastExit, TreeStatus
@@ -36,10 +37,12 @@ def status(*, as_json: bool, run_dir: str | None) -> None:
 
 def status_table(tree: TreeStatus) -> Table:
     """Return the tree as a table for people."""
-    table = Table(title=f"upbitd pid {tree.pid}, {tree.state}, up {duration(tree.uptime_s)}", title_justify="left")
+    title = f"upbitd pid {tree.pid}, {tree.state}, up {duration(tree.uptime_s)}"
+    # Without lines between columns the widest row fits into 80 characters.
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in ("name", "state"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("pid", "restarts", "uptime", "heartbeat", "memory", "last exit"):
+    for heading in ("pid", "restarts", "uptime", "beat", "memory", "last exit"):
         table.add_column(heading, justify="right", no_wrap=True)
     for child in tree.children:
         table.add_row(*_cells(child), style={"parked": "yellow", "backoff": "yellow"}.get(child.state))

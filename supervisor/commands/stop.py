@@ -2,7 +2,8 @@
 
 import click
 
-from supervisor.commands.options import run_dir_option, running_tree
+from actors.commands.options import run_dir_option
+from supervisor.commands.options import running_tree
 from supervisor.control_client import stop_and_wait
 
 

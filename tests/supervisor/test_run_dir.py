@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from actors.runtime.run_dir import find_run_dir
 from protocols.errors import SettingsError
-from supervisor.run_dir import MAX_SOCKET_PATH_BYTES, RunDir, default_run_dir, find_run_dir, open_run_dir
+from supervisor.run_dir import MAX_SOCKET_PATH_BYTES, RunDir, open_run_dir
 
 
 def test_a_new_directory_is_private(tmp_path: Path) -> None:
@@ -68,5 +69,5 @@ def test_the_directory_is_found_by_option_then_variable_then_default() -> None:
     environment = {"UPBITD_RUN_DIR": "/by/variable", "XDG_RUNTIME_DIR": "/run/user/5"}
     assert find_run_dir("/by/option", environment) == Path("/by/option")
     assert find_run_dir(None, environment) == Path("/by/variable")
-    assert default_run_dir(environment) == Path("/run/user/5/upbitd")
-    assert default_run_dir({}) == Path.home() / ".local/state/upbitd/run"
+    assert find_run_dir(None, {"XDG_RUNTIME_DIR": "/run/user/5"}) == Path("/run/user/5/upbitd")
+    assert find_run_dir(None, {}) == Path.home() / ".local/state/upbitd/run"

@@ -216,6 +216,38 @@ async def test_what_happened_while_detached_is_told_as_a_gap(tmp_path: Path) -> 
     assert (event.origin, event.sequence) == (CACHED, 3)
 
 
+async def test_a_topic_that_remembers_gives_a_late_comer_all_of_it(tmp_path: Path) -> None:
+    async with served_channel(tmp_path) as served, served.dial() as late:
+        served.publisher.remember(TOPIC, 3)
+        served.publish(TOPIC, 1, 2)
+        served.publisher.go_up(now_ns=0)
+        served.publish(TOPIC, 3, 4)
+        await late.want_topics(TOPIC)
+        _up, *items = await next_items(late, 4)
+        served.publish(TOPIC, 5)
+        items += await next_items(late, 1)
+    assert ids(items) == [2, 3, 4, 5]
+    assert [item.origin for item in items if isinstance(item, Event)] == [CACHED, CACHED, CACHED, LIVE]
+    assert late.continuity.unannounced == 0
+
+
+async def test_who_was_detached_gets_what_it_missed_once_and_without_a_gap(tmp_path: Path) -> None:
+    async with served_channel(tmp_path) as served, served.dial() as feed:
+        served.publisher.remember(TOPIC, 100)
+        served.publisher.link = "up"
+        await feed.want_topics(TOPIC)
+        await next_items(feed, 1)
+        await wait_until_wanted(served, TOPIC)
+        served.publish(TOPIC, 1, 2)
+        assert ids(await next_items(feed, 2)) == [1, 2]
+        feed._lose("cut by the test")
+        served.publish(TOPIC, 3, 4, 5)
+        items = await next_items(feed, 5)
+    assert [type(item).__name__ for item in items] == ["Down", "Up", "Event", "Event", "Event"]
+    assert ids(items) == [3, 4, 5]
+    assert served.client_counters.snapshot()["events_known"] == 2
+
+
 async def test_requests_are_answered_or_refused_by_name(tmp_path: Path) -> None:
     async with served_channel(tmp_path) as served:
 

@@ -1,4 +1,4 @@
-"""The run directory as a client sees it: where the actors of a running tree have their sockets."""
+"""Where a tree's sockets are, as everybody finds them: the supervisor that makes them and the clients that dial."""
 
 import os
 import socket
@@ -6,23 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import click
-
 from protocols.errors import SettingsError
 
-SUPERVISOR_SOCKET: Final = "control.sock"
+CONTROL_SOCKET: Final = "control.sock"
+"""The supervisor's own; every other socket there is an actor's."""
 
 CONNECT_S: Final = 5.0
 
-run_dir_option = click.option(
-    "--run-dir",
-    metavar="DIR",
-    help="Directory of the tree's sockets; also UPBITD_RUN_DIR. Default: the user's runtime directory.",
-)
-
 
 def find_run_dir(chosen: str | None, environment: Mapping[str, str]) -> Path:
-    """Return the path by --run-dir, else UPBITD_RUN_DIR, else the default, as `upbitd run` chooses it."""
+    """Return the path by --run-dir, else UPBITD_RUN_DIR, else the user's own; absolute, not created.
+
+    The user's own is XDG_RUNTIME_DIR/upbitd, or ~/.local/state/upbitd/run where there is no such directory.
+    """
     named = chosen or environment.get("UPBITD_RUN_DIR") or ""
     if named:
         return Path(named).expanduser().absolute()
@@ -30,25 +26,30 @@ def find_run_dir(chosen: str | None, environment: Mapping[str, str]) -> Path:
     return Path(runtime) / "upbitd" if runtime else Path.home() / ".local/state/upbitd/run"
 
 
+def socket_of(run_dir: Path, actor: str) -> Path:
+    """Where an actor serves its channel."""
+    return run_dir / f"{actor}.sock"
+
+
 def actors_in(run_dir: Path) -> list[str]:
     """Names of the actors that have a socket there, sorted; none when there is no such directory."""
-    return sorted(path.stem for path in run_dir.glob("*.sock") if path.name != SUPERVISOR_SOCKET)
+    return sorted(path.stem for path in run_dir.glob("*.sock") if path.name != CONTROL_SOCKET)
 
 
-def actor_socket(run_dir: Path, actor: str) -> Path:
+def find_actor(run_dir: Path, actor: str) -> Path:
     """Return the socket of an actor of a running tree.
 
     Raises:
         SettingsError: no tree runs there, or it has no such actor; the message says what to do.
     """
     known = actors_in(run_dir)
-    if not known or not _is_served(run_dir / f"{known[0]}.sock"):
+    if not known or not _is_served(socket_of(run_dir, known[0])):
         raise SettingsError(
             f"no tree runs in {run_dir}; start one with `upbitd run`, or name its directory with --run-dir"
         )
     if actor not in known:
         raise SettingsError(f"no actor {actor!r} in {run_dir}; there are: {', '.join(known)}")
-    return run_dir / f"{actor}.sock"
+    return socket_of(run_dir, actor)
 
 
 def _is_served(path: Path) -> bool:
