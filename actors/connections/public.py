@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from actors.connections.exchange_settings import ExchangeSettings
 from actors.connections.feed import Feed, refusal_of
+from actors.connections.handshake import connect_websocket
 from actors.connections.rest import QuotationRest
-from actors.connections.websocket import Connection, connect_websocket
+from actors.connections.websocket import Connection
 from actors.runtime.actor import Actor
 from protocols.channel.messages import Request
 from protocols.upbit.messages import MARKET_TYPES

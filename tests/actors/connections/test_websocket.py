@@ -15,7 +15,8 @@ import wsproto
 import wsproto.events
 from trio.testing import wait_all_tasks_blocked
 
-from actors.connections.websocket import CLOSE_TIMEOUT_S, WebSocketConnection, connect_websocket
+from actors.connections.handshake import connect_websocket
+from actors.connections.websocket import CLOSE_TIMEOUT_S, WebSocketConnection
 from protocols.errors import ConnectionLost, HandshakeRefused, SettingsError
 
 LIMIT_S = 20.0
