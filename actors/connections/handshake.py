@@ -32,7 +32,7 @@ async def connect_websocket(
     timeout_s: float = CONNECT_TIMEOUT_S,
     ssl_context: ssl.SSLContext | None = None,
 ) -> WebSocketConnection:
-    """Open a connection whose background task runs in `nursery`; no Origin header is ever sent.
+    """Open a connection whose background task runs in `nursery` until `aclose`; no Origin header is ever sent.
 
     Upbit limits requests with an Origin header to one in 10 s (docs.upbit.com, rate limits).
 
@@ -117,9 +117,14 @@ async def _shake_hands(
 async def _run_background(
     stream: trio.abc.Stream, task_status: trio.TaskStatus[trio.Nursery] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Hold trio-websocket's reader task; a protocol error of the server ends the connection, never the actor."""
+    """Hold trio-websocket's reader task; a protocol error of the server ends the connection, never the actor.
+
+    It is shielded, because a connection that is closed by cancellation still needs its reader for the closing
+    handshake; `WebSocketConnection.aclose` ends it, and must be called.
+    """
     try:
         async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.shield = True
             task_status.started(nursery)
             await trio.sleep_forever()
     except* (h11.ProtocolError, wsproto.utilities.ProtocolError):

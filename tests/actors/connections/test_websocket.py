@@ -151,6 +151,30 @@ async def test_our_ping_is_answered_while_another_task_receives(port: int) -> No
             await connection.aclose()
 
 
+async def test_a_connection_that_is_closed_by_cancellation_still_shakes_hands(port: int) -> None:
+    async def hold(task_status: trio.TaskStatus[None]) -> None:
+        async with trio.open_nursery() as nursery:
+            connection = await connect_websocket(nursery, f"ws://127.0.0.1:{port}/echo")
+            opened.append(connection)
+            try:
+                task_status.started()
+                await connection.receive()
+            finally:
+                await connection.aclose()
+
+    opened: list[WebSocketConnection] = []
+
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(hold)
+            began_s = trio.current_time()
+            nursery.cancel_scope.cancel()
+    assert trio.current_time() - began_s < CLOSE_TIMEOUT_S, "the server answers at once"
+    closed = opened[0]._websocket.closed
+    assert closed is not None
+    assert closed.code == 1000
+
+
 async def test_a_ping_that_arrives_while_we_close_does_no_harm(port: int) -> None:
     """trio-websocket's reader would raise here (its issue 184)."""
     with trio.fail_after(LIMIT_S):
