@@ -11,6 +11,7 @@ import trio
 
 from actors.commands.event_lines import event_line, json_line, marker_line
 from actors.commands.options import run_dir_option
+from actors.commands.signals import run_until_signalled
 from actors.commands.topic_arguments import REPORTED_BY, Watched, read_watched
 from actors.runtime.counters import Counters
 from actors.runtime.dialling import Dial, Item
@@ -62,10 +63,9 @@ def watch(
     # What concerns the owner comes as markers; the link's own log is for actors.
     configure_logs(level="error", redaction=Redaction())
     try:
-        trio.run(partial(_print_events, path, watched, manner, printer=printer, seconds=seconds))
-    except KeyboardInterrupt:
-        return
-    except BrokenPipeError:
+        work = partial(_print_events, path, watched, manner, printer=printer, seconds=seconds)
+        trio.run(run_until_signalled, work)
+    except* BrokenPipeError:
         _forget_stdout()
 
 
@@ -140,7 +140,6 @@ def bodies_of(watched: Watched) -> Any:  # noqa: ANN401 - a type or a union of t
 async def _print_events(
     path: Path, watched: Watched, manner: Manner, *, printer: Printer, seconds: float | None
 ) -> None:
-    # No nursery here, so that ^C arrives as it is.
     with trio.move_on_after(float("inf") if seconds is None else seconds):
         dial = Dial(path, f"watch {os.getpid()}", Counters(), get_logger(), bodies=bodies_of(watched))
         async with dial as feed:
