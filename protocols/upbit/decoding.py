@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from protocols.errors import DecodeFailure
+from protocols.unreadable import UNREADABLE
 from protocols.upbit.messages import Message
 from protocols.upbit.wire_shapes import SHAPES, Shape
 
@@ -33,9 +34,6 @@ MAX_FIELD_NAME: Final = 64
 """Characters of a field's name that are kept."""
 
 OTHERS: Final = "(others)"
-
-UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for a document it cannot read: malformed or of another type, not UTF-8, too deep."""
 
 _REASON: Final = re.compile(r"(?P<reason>.*?)(?: - at `\$(?P<path>.*)`)?\Z", re.DOTALL)
 _UNKNOWN_FIELD: Final = "Object contains unknown field"
