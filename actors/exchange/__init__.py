@@ -1,11 +1,10 @@
 """The simulated exchange: one seeded log of orders and trades, and everything that the real one serves as views of it.
 
-units, events, book          numbers, the event log, one market's book of orders
-day, candles, market         what follows from the log for one market
-universe, quoting            which markets there are; the background traders that make them live
-accounts, trader             orders and balances of an account; a seeded trader that uses one
-simulation                   all of the above under one clock that the caller owns
-views, streams, hub          what is sent: messages, subscriptions, fan-out
-replay                       recorded frames instead of a market
-http, connection, faults, server, actor    the sockets, and how it is run
+Each room uses only the ones above it; `actor` opens the whole house, on its own or as a child of the tree.
+
+market     numbers, the event log, and what follows from it for one market
+trading    who makes the log grow: background traders and accounts, under one clock that the caller owns
+sources    where frames come from, a simulation or a recording, and which connection gets which
+wire       the sockets: WebSockets, REST, faults, and nothing of markets
+settings, actor    how it is run
 """

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
-from actors.exchange.hub import Hub
-from actors.exchange.replay import Replay, load_recording
-from actors.exchange.server import ExchangeServer
 from actors.exchange.settings import SimulatorSettings
-from actors.exchange.simulation import Simulation
-from actors.exchange.sink import Source
+from actors.exchange.sources.hub import Hub
+from actors.exchange.sources.replay import Replay, load_recording
+from actors.exchange.sources.source import Source
+from actors.exchange.trading.simulation import Simulation
+from actors.exchange.wire.server import ExchangeServer
 from protocols.errors import SettingsError
 
 if TYPE_CHECKING:

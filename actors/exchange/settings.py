@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from actors.exchange.simulation import DEFAULT_RATE
-from actors.exchange.universe import MAX_MARKETS, MIN_MARKETS
+from actors.exchange.market.universe import MAX_MARKETS, MIN_MARKETS
+from actors.exchange.trading.simulation import DEFAULT_RATE
 from protocols.errors import SettingsError
 
 MAX_RATE = 100_000.0

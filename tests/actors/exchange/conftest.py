@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from actors.exchange.simulation import Simulation
+from actors.exchange.trading.simulation import Simulation
 
 START_MS = 1_790_000_000_000  # 2026-09-21 13:33:20 UTC
 

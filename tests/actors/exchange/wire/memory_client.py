@@ -8,9 +8,9 @@ import trio.testing
 import wsproto
 from wsproto import events
 
-from actors.exchange.server import ExchangeServer
 from actors.exchange.settings import SimulatorSettings
-from actors.exchange.sink import Sink
+from actors.exchange.sources.source import Sink
+from actors.exchange.wire.server import ExchangeServer
 from protocols.upbit.requests import Subscription
 
 

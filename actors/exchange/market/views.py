@@ -4,10 +4,10 @@ import time
 from functools import lru_cache
 from typing import Final
 
-from actors.exchange.book import Side
-from actors.exchange.events import Traded
-from actors.exchange.market import Market
-from actors.exchange.units import DAY_MS, E8, E16, as_float, tick_e8, to_e8
+from actors.exchange.market.book import Side
+from actors.exchange.market.events import Traded
+from actors.exchange.market.market import Market
+from actors.exchange.market.units import DAY_MS, E8, E16, as_float, tick_e8, to_e8
 from protocols.upbit.messages import Candle, Orderbook, OrderbookUnit, Ticker, Trade
 from protocols.upbit.topics import Topic
 

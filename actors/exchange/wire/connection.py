@@ -18,7 +18,8 @@ import wsproto
 from wsproto import events
 from wsproto.connection import ConnectionState
 
-from actors.exchange.sink import Source
+from actors.exchange.sources.source import Source
+from actors.exchange.wire.outgoing import Outgoing, binary_frame
 from protocols.upbit.encoding import encode_message
 from protocols.upbit.limits import SlidingWindow
 from protocols.upbit.messages import PRIVATE_TYPES, ErrorFrame, Status, SubscriptionEntry, SubscriptionList
@@ -36,18 +37,6 @@ KEPT_RECEIVED_BYTES: Final = 512 * 1024
 """Messages of the client that `/_simulator/state` still shows, per connection."""
 
 _READ_BYTES: Final = 16 * 1024
-_ROOM_BYTES: Final = 256 * 1024
-_BINARY: Final = 0x82
-
-
-def binary_frame(payload: bytes) -> bytes:
-    """One whole binary message of a server (RFC 6455: unmasked, not fragmented)."""
-    length = len(payload)
-    if length < 126:
-        return bytes((_BINARY, length)) + payload
-    if length < 65_536:
-        return struct.pack(">BBH", _BINARY, 126, length) + payload
-    return struct.pack(">BBQ", _BINARY, 127, length) + payload
 
 
 class WebSocketConnection:
@@ -99,16 +88,11 @@ class WebSocketConnection:
         self._source = source
         self._idle_close_s = idle_close_s
         self._windows = (SlidingWindow(5, 1.0), SlidingWindow(100, 60.0)) if limits else ()
-        self._send_buffer_bytes = send_buffer_bytes
         self._rng = rng
-        self._out: list[bytes] = []
-        self._out_bytes = 0
-        self._wake = trio.Event()
-        self._room = trio.Event()
+        self._outgoing = Outgoing(stream, limit_bytes=send_buffer_bytes, on_failure=self.cut)
         self._message = bytearray()
         self._is_stalled = self._is_closing = self._is_failing = self._says_up = False
-        self._ends_when_sent = False
-        self._last_data_s = trio.current_time()
+        self._last_received_s = trio.current_time()
         self._nursery: trio.Nursery | None = None
 
     @property
@@ -138,14 +122,14 @@ class WebSocketConnection:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                nursery.start_soon(self._write)
+                nursery.start_soon(self._outgoing.run)
                 nursery.start_soon(self._watch_idle)
                 await self._read()
                 nursery.cancel_scope.cancel()
         finally:
             self._nursery = None
             self._source.leave(self)
-            self._room.set()
+            self._outgoing.end()
 
     # What a source does.
 
@@ -154,22 +138,18 @@ class WebSocketConnection:
         if self._is_stalled or self._is_closing:
             return
         self.sent_frames += 1
-        self._send(binary_frame(payload))
+        self._outgoing.put(binary_frame(payload))
 
     async def wait_room(self) -> None:
         """Wait until most of what was pushed is sent, or the connection has ended."""
-        while self._out_bytes > _ROOM_BYTES and self._nursery is not None:
-            self._room = trio.Event()
-            await self._room.wait()
-        await trio.lowlevel.checkpoint()
+        await self._outgoing.wait_room()
 
     # What a fault does.
 
     def stall(self) -> None:
         """Say nothing any more, pongs included, and stay open."""
         self._is_stalled = True
-        self._out.clear()
-        self._out_bytes = 0
+        self._outgoing.drop()
 
     def reset(self) -> None:
         """End with a TCP reset."""
@@ -191,51 +171,27 @@ class WebSocketConnection:
             return
         self.ended = self.ended or f"closed with {code}"
         self._is_stalled = False
-        self._send(self._websocket.send(events.CloseConnection(code=code, reason=reason or None)))
+        self._outgoing.put(self._websocket.send(events.CloseConnection(code=code, reason=reason or None)))
         self._is_closing = True
         self._nursery.start_soon(self._linger)
 
-    # Writing.
-
-    def _send(self, data: bytes) -> None:
-        """Queue bytes; pongs count too, so that a flood of pings from a peer that does not read ends as well."""
-        self._out.append(data)
-        self._out_bytes += len(data)
-        self._wake.set()
-        if self._out_bytes > self._send_buffer_bytes:
-            self.cut("send buffer full")
-
-    async def _write(self) -> None:
-        """Send what waits, all of it in one write; while one write is under way the next one fills up."""
-        try:
-            while True:
-                while not self._out:
-                    if self._ends_when_sent:
-                        self.cut("closed")
-                    self._wake = trio.Event()
-                    await self._wake.wait()
-                data = b"".join(self._out)
-                self._out.clear()
-                self._out_bytes = 0
-                self._room.set()
-                await self._stream.send_all(data)
-                self._last_data_s = trio.current_time()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self.cut("lost by the peer")
-            await trio.lowlevel.checkpoint()
+    # Timers.
 
     async def _linger(self) -> None:
         await trio.sleep(LINGER_S)
         self.cut("closed")
 
     async def _watch_idle(self) -> None:
-        while True:
-            deadline_s = self._last_data_s + self._idle_close_s
-            await trio.sleep_until(deadline_s)
+        while (wait_s := self._last_data_s + self._idle_close_s - trio.current_time()) > 0:
+            await trio.sleep(wait_s)
             if self._is_stalled:
                 await trio.sleep_forever()
-            if self._last_data_s + self._idle_close_s <= deadline_s:
-                self.cut("idle")
+        self.cut("idle")
+
+    @property
+    def _last_data_s(self) -> float:
+        """When data went last, in either direction."""
+        return max(self._last_received_s, self._outgoing.last_sent_s)
 
     async def _say_up(self) -> None:
         await trio.sleep(self._rng.uniform(*UP_FIRST_S))
@@ -249,7 +205,7 @@ class WebSocketConnection:
         self._handle_events()
         try:
             while data := await self._stream.receive_some(_READ_BYTES):
-                self._last_data_s = trio.current_time()
+                self._last_received_s = trio.current_time()
                 if self._websocket.state is not ConnectionState.CLOSED:
                     self._websocket.receive_data(bytes(data))
                     self._handle_events()
@@ -263,7 +219,7 @@ class WebSocketConnection:
             if isinstance(event, events.TextMessage | events.BytesMessage):
                 self._handle_data(event)
             elif isinstance(event, events.Ping) and not self._is_stalled and not self._is_closing:
-                self._send(self._websocket.send(event.response()))
+                self._outgoing.put(self._websocket.send(event.response()))
             elif isinstance(event, events.CloseConnection):
                 self._handle_close(event)
 
@@ -276,10 +232,10 @@ class WebSocketConnection:
             self.close(event.code, event.reason or "")
             return
         if self._websocket.state is ConnectionState.REMOTE_CLOSING:
-            self._send(self._websocket.send(event.response()))
+            self._outgoing.put(self._websocket.send(event.response()))
         self.ended = self.ended or f"closed by the peer with {event.code}"
-        self._is_closing = self._ends_when_sent = True
-        self._wake.set()
+        self._is_closing = True
+        self._outgoing.end_when_sent()
         if self._nursery is not None:
             self._nursery.start_soon(self._linger)
 

@@ -20,8 +20,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from actors.exchange.actor import open_exchange, serve
-from actors.exchange.server import ExchangeServer
 from actors.exchange.settings import SimulatorSettings
+from actors.exchange.wire.server import ExchangeServer
 from protocols.upbit.decoding import FrameDecoder
 from protocols.upbit.tokens import make_token
 

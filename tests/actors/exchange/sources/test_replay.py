@@ -7,10 +7,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from actors.exchange.replay import Replay, load_recording
+from actors.exchange.sources.replay import Replay, load_recording
 from protocols.errors import SettingsError
 from protocols.upbit.requests import Subscription, parse_request
-from tests.actors.exchange.test_hub import ListSink
+from tests.actors.exchange.sources.test_hub import ListSink
 
 CAPTURE = Path("tests/data/upbit-capture-2021-04-17.jsonl")
 

@@ -12,7 +12,7 @@ import msgspec
 import trio
 from msgspec import Struct, field
 
-from actors.exchange.sink import Sink
+from actors.exchange.sources.source import Sink
 from protocols.errors import SettingsError
 from protocols.upbit.requests import Subscription, split_depth
 

@@ -11,9 +11,9 @@ from collections.abc import Container, Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from actors.exchange.book import Side
-from actors.exchange.market import Market
-from actors.exchange.units import DAY_MS, E8, floor_price, price_above, price_below, tick_e8
+from actors.exchange.market.book import Side
+from actors.exchange.market.market import Market
+from actors.exchange.market.units import DAY_MS, E8, floor_price, price_above, price_below, tick_e8
 
 LEVELS: Final = 34
 """Levels a side that the makers keep: a little more than the 30 that are shown."""

@@ -10,11 +10,11 @@ from typing import Final
 
 import trio
 
-from actors.exchange.events import Traded
-from actors.exchange.market import Market
-from actors.exchange.simulation import Simulation
-from actors.exchange.sink import Sink
-from actors.exchange.views import trade, view
+from actors.exchange.market.events import Traded
+from actors.exchange.market.market import Market
+from actors.exchange.market.views import trade, view
+from actors.exchange.sources.source import Sink
+from actors.exchange.trading.simulation import Simulation
 from protocols.upbit.encoding import encode_message
 from protocols.upbit.messages import CANDLE_TYPES, PRIVATE_TYPES, REALTIME, SNAPSHOT, Message, MyAsset, MyOrder
 from protocols.upbit.requests import Format, Subscription

@@ -13,7 +13,7 @@ from wsproto import events
 
 from actors.exchange.settings import SimulatorSettings
 from protocols.upbit.tokens import make_token
-from tests.actors.exchange.memory_client import Bench
+from tests.actors.exchange.wire.memory_client import Bench
 
 TICKET = {"ticket": "t"}
 TICKER = {"type": "ticker", "codes": ["KRW-BTC"]}

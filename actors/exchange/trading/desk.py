@@ -1,35 +1,33 @@
-"""Accounts: orders, fees, locked amounts and balances, to the last decimal.
+"""The desk: orders, fills, fees and balances of all accounts, to the last decimal.
 
 A `Desk` turns what the market's log says about an account's orders into `MyOrder` and `MyAsset` messages. It is the one
 way for an account to trade: the seeded trader uses it now, REST can use it as it stands.
 
-Amounts follow the exchange's documented examples: a bid locks price times volume plus the fee on that; a market buy for
-5,000 KRW locks 5,002.5; a market buy's volume is cut to 8 decimals per fill and what is left over is released when it
-ends in `cancel`; fees of asks come out of the proceeds; `avg_price` counts the fee in, as the documented example does.
-`locked` of a `cancel` is what was locked before the release (seen in ccxt's recording of 2024).
+A market buy's volume is cut to 8 decimals per fill, as on the exchange, and what is left over is released when it
+ends in `cancel`; fees of asks come out of the proceeds; `locked` of a `cancel` is what was locked before the release
+(seen in ccxt's recording of 2024).
 """
 
 import random
 import uuid
 from collections import deque
 from collections.abc import Callable
-from decimal import ROUND_DOWN, Context, Decimal, Inexact, localcontext
+from decimal import Context, Decimal, Inexact, localcontext
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
-from actors.exchange.events import EventLog, Traded
-from actors.exchange.market import Market
-from actors.exchange.units import as_decimal
-from protocols.errors import UsageError
-from protocols.upbit.messages import REALTIME, Asset, MyAsset, MyOrder
+from actors.exchange.market.events import EventLog, Traded
+from actors.exchange.market.market import Market
+from actors.exchange.market.units import as_decimal
+from actors.exchange.trading.account import Account
+from actors.exchange.trading.order import Order
+from protocols.upbit.messages import REALTIME, MyAsset, MyOrder
 
-FEE_RATE: Final = {"KRW": Decimal("0.0005"), "BTC": Decimal("0.0025"), "USDT": Decimal("0.0025")}
 KEPT_FINISHED: Final = 1_000
 
 _EXACT: Final = Context(prec=60, traps=[Inexact])
 """Sums and products here have at most 50 digits; one that had to be rounded would be a lost amount, and raises."""
 
-_EIGHT_PLACES: Final = Decimal("1E-8")
 _ZERO: Final = Decimal(0)
 
 AccountEvent = MyOrder | MyAsset
@@ -47,109 +45,6 @@ def _exactly(function: Callable[_P, _R]) -> Callable[_P, _R]:
             return function(*args, **kwargs)
 
     return computed
-
-
-class Account:
-    """Balances of one access key."""
-
-    def __init__(self, access_key: str, balances: dict[str, Decimal]) -> None:
-        self.access_key = access_key
-        self.free: dict[str, Decimal] = dict(balances)
-        self.locked: dict[str, Decimal] = dict.fromkeys(balances, _ZERO)
-
-    def move(self, currency: str, *, free: Decimal = _ZERO, locked: Decimal = _ZERO) -> None:
-        """Add to what is available and to what is locked.
-
-        Raises:
-            UsageError: one of the two would fall below zero; nothing is changed.
-        """
-        new_free = self.free.get(currency, _ZERO) + free
-        new_locked = self.locked.get(currency, _ZERO) + locked
-        if new_free < 0 or new_locked < 0:
-            raise UsageError(f"{currency}: {free} and {locked} leave {new_free} available and {new_locked} locked")
-        self.free[currency] = new_free
-        self.locked[currency] = new_locked
-
-    def asset(self, currency: str) -> Asset:
-        """Absolute balance of one currency."""
-        return Asset(currency, self.free.get(currency, _ZERO), self.locked.get(currency, _ZERO))
-
-
-class Order:
-    """One order of an account; amounts as the exchange reports them."""
-
-    def __init__(
-        self,
-        account: Account,
-        market: Market,
-        *,
-        order_id: int,
-        order_uuid: str,
-        is_ask: bool,
-        order_type: str,
-        price: Decimal | None,
-        volume: Decimal | None,
-        t_ms: int,
-        identifier: str | None = None,
-    ) -> None:
-        self.account = account
-        self.market = market
-        self.order_id = order_id
-        self.uuid = order_uuid
-        self.is_ask = is_ask
-        self.order_type = order_type
-        self.price = price
-        self.volume = volume
-        self.remaining = volume
-        self.executed = _ZERO
-        self.funds = _ZERO
-        self.paid_fee = _ZERO
-        self.trades_count = 0
-        self.created_ms = t_ms
-        self.identifier = identifier
-        self.fee_rate = FEE_RATE.get(market.quote, FEE_RATE["BTC"])
-        self.reserved_fee = _ZERO if is_ask else self._quote_value() * self.fee_rate
-        self.locked = self._needed()
-
-    @property
-    def currency(self) -> str:
-        """The currency that this order locks."""
-        return self.market.spec.base if self.is_ask else self.market.quote
-
-    @property
-    def avg_price(self) -> Decimal:
-        """Average price of the fills with the fee counted in, cut to 8 decimals; 0 before the first fill."""
-        if not self.executed:
-            return _ZERO
-        fee = -self.paid_fee if self.is_ask else self.paid_fee
-        # 60 digits: a quotient just below a multiple of 1E-8 must not be rounded up before it is cut.
-        with localcontext(Context(prec=60)):
-            return ((self.funds + fee) / self.executed).quantize(_EIGHT_PLACES, rounding=ROUND_DOWN)
-
-    def fill(self, price: Decimal, volume: Decimal) -> tuple[Decimal, Decimal]:
-        """Book one fill and return its fee and the amount that is not locked any more."""
-        funds = price * volume
-        fee = funds * self.fee_rate
-        self.executed += volume
-        self.funds += funds
-        self.paid_fee += fee
-        self.trades_count += 1
-        if self.remaining is not None:
-            self.remaining -= volume
-        before = self.locked
-        self.locked = self._needed()
-        return fee, before - self.locked
-
-    def _quote_value(self) -> Decimal:
-        """What a bid may still spend without the fee, at its own price or from its budget."""
-        if self.order_type == "price":
-            return (self.price or _ZERO) - self.funds
-        return (self.price or _ZERO) * (self.remaining or _ZERO)
-
-    def _needed(self) -> Decimal:
-        if self.is_ask:
-            return self.remaining or _ZERO
-        return self._quote_value() * (1 + self.fee_rate)
 
 
 class Desk:

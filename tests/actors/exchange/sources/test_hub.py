@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from actors.exchange.hub import BOOK_GRID_MS, CANDLE_MS, TICKER_MS, Hub
-from actors.exchange.simulation import Simulation
+from actors.exchange.sources.hub import BOOK_GRID_MS, CANDLE_MS, TICKER_MS, Hub
+from actors.exchange.trading.simulation import Simulation
 from protocols.upbit.decoding import FrameDecoder
 from protocols.upbit.messages import (
     CANDLE_TYPES,

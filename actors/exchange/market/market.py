@@ -5,10 +5,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from actors.exchange.book import Book
-from actors.exchange.candles import Candles
-from actors.exchange.day import DayState, YearRange
-from actors.exchange.events import Cancelled, EventLog, Placed, Traded
+from actors.exchange.market.book import Book
+from actors.exchange.market.candles import Candles
+from actors.exchange.market.day import DayState, YearRange
+from actors.exchange.market.events import Cancelled, EventLog, Placed, Traded
 
 KEPT_TRADES: Final = 500
 """Trades of one market kept for looking back, as many as one REST answer holds."""

@@ -16,9 +16,11 @@ import wsproto
 from wsproto import events
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
-from actors.exchange.connection import WebSocketConnection
-from actors.exchange.faults import Close, Fault, Garbage, Refusals, Refuse, Reset, Stall, decode_fault
-from actors.exchange.http import (
+from actors.exchange.settings import SimulatorSettings
+from actors.exchange.sources.source import Source
+from actors.exchange.wire.connection import WebSocketConnection
+from actors.exchange.wire.faults import Close, Fault, Garbage, Refusals, Refuse, Reset, Stall, decode_fault
+from actors.exchange.wire.http import (
     AddressLimits,
     HttpAnswer,
     HttpLink,
@@ -27,9 +29,7 @@ from actors.exchange.http import (
     json_answer,
     remaining_header,
 )
-from actors.exchange.keys import KeyRing
-from actors.exchange.settings import SimulatorSettings
-from actors.exchange.sink import Source
+from actors.exchange.wire.keys import KeyRing
 from protocols.upbit.tokens import TokenRefused
 
 PUBLIC_PATH: Final = "/websocket/v1"

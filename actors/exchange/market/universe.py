@@ -8,8 +8,8 @@ import math
 import random
 from typing import Final, NamedTuple
 
-from actors.exchange.market import MarketSpec
-from actors.exchange.units import E8, floor_price
+from actors.exchange.market.market import MarketSpec
+from actors.exchange.market.units import E8, floor_price
 from protocols.errors import SettingsError
 
 QUOTA: Final = {"KRW": 289, "BTC": 328, "USDT": 238}

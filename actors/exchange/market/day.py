@@ -3,8 +3,8 @@
 from collections import deque
 from typing import Final
 
-from actors.exchange.events import Traded
-from actors.exchange.units import DAY_MS, MINUTE_MS
+from actors.exchange.market.events import Traded
+from actors.exchange.market.units import DAY_MS, MINUTE_MS
 
 DAY_MINUTES: Final = 1440
 

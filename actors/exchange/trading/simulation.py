@@ -10,14 +10,14 @@ from itertools import accumulate
 from operator import attrgetter
 from typing import Final
 
-from actors.exchange.accounts import AccountEvent, Desk
-from actors.exchange.day import YearRange
-from actors.exchange.events import KEPT_EVENTS, EventLog, Traded
-from actors.exchange.market import Market, MarketSpec
-from actors.exchange.quoting import WARM_UP_MS, Quoter
-from actors.exchange.trader import OPENING_BALANCES, TRADED_CODES, Trader
-from actors.exchange.units import DAY_MS
-from actors.exchange.universe import build_universe
+from actors.exchange.market.day import YearRange
+from actors.exchange.market.events import KEPT_EVENTS, EventLog, Traded
+from actors.exchange.market.market import Market, MarketSpec
+from actors.exchange.market.units import DAY_MS
+from actors.exchange.market.universe import build_universe
+from actors.exchange.trading.desk import AccountEvent, Desk
+from actors.exchange.trading.quoting import WARM_UP_MS, Quoter
+from actors.exchange.trading.trader import OPENING_BALANCES, TRADED_CODES, Trader
 
 DEFAULT_RATE: Final = 200.0
 _YEAR_DAYS: Final = 364

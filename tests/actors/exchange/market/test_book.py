@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.exchange.book import Book
+from actors.exchange.market.book import Book
 from protocols.errors import UsageError
 
 

@@ -8,9 +8,11 @@ import random
 from decimal import Decimal
 from typing import Final
 
-from actors.exchange.accounts import Account, Desk, Order
-from actors.exchange.market import Market
-from actors.exchange.units import E8, price_above, price_below, to_e8
+from actors.exchange.market.market import Market
+from actors.exchange.market.units import E8, price_above, price_below, to_e8
+from actors.exchange.trading.account import Account
+from actors.exchange.trading.desk import Desk
+from actors.exchange.trading.order import Order
 
 OPENING_BALANCES: Final = {
     "KRW": Decimal(50_000_000),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from actors.exchange.events import Traded
+from actors.exchange.market.events import Traded
 from protocols.upbit.messages import CANDLE_UNITS
 
 _SECONDS: Final = {"s": 1, "m": 60}

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors.exchange.accounts import FEE_RATE
-from actors.exchange.book import Book
-from actors.exchange.candles import UNIT_MS
-from actors.exchange.events import Cancelled, Placed, Traded
-from actors.exchange.simulation import Simulation
-from actors.exchange.trader import OPENING_BALANCES
-from actors.exchange.units import DAY_MS, MINUTE_MS, as_decimal, tick_e8
-from actors.exchange.universe import build_universe
-from actors.exchange.views import ticker
+from actors.exchange.market.book import Book
+from actors.exchange.market.candles import UNIT_MS
+from actors.exchange.market.events import Cancelled, Placed, Traded
+from actors.exchange.market.units import DAY_MS, MINUTE_MS, as_decimal, tick_e8
+from actors.exchange.market.universe import build_universe
+from actors.exchange.market.views import ticker
+from actors.exchange.trading.order import FEE_RATE
+from actors.exchange.trading.simulation import Simulation
+from actors.exchange.trading.trader import OPENING_BALANCES
 from protocols.errors import SettingsError
 from protocols.upbit.messages import Asset, MyAsset, MyOrder
 from tests.actors.exchange.conftest import START_MS

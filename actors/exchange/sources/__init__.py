@@ -1,0 +1,6 @@
+"""Where frames come from: subscriptions of connections come in, encoded frames go out to each that wants them.
+
+source    what a connection and a source know of each other
+hub       a simulation as the source: snapshots, conflation, fan-out
+replay    a recording as the source
+"""
