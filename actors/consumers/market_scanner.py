@@ -176,7 +176,6 @@ async def run(actor: Actor, settings: MarketScannerSettings) -> None:
                 source.served(item.topic)
                 for report in scan.take(item.body):
                     _tell(actor, report)
-                actor.progressed()
             else:
                 source.take(item, now_ns=time.monotonic_ns())
 

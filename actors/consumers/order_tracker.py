@@ -100,7 +100,6 @@ async def run(actor: Actor, settings: OrderTrackerSettings) -> None:
             if isinstance(item, Event):
                 source.served(item.topic)
                 _count(actor, account, account.take(item.body))
-                actor.progressed()
             else:
                 source.take(item, now_ns=time.monotonic_ns())
 

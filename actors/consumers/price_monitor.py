@@ -130,7 +130,6 @@ async def run(actor: Actor, settings: PriceMonitorSettings) -> None:
             if isinstance(item, Event):
                 source.served(item.topic)
                 _tell(actor, board.take(item))
-                actor.progressed()
             else:
                 source.take(item, now_ns=time.monotonic_ns())
 

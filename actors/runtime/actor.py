@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from actors.runtime.counters import Counters
 from actors.runtime.heartbeat import Progress
+from actors.runtime.logs import Redaction
+from actors.runtime.run_dir import socket_of
 from protocols.control.messages import FromChild, Parked, Ready, Unparked
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class Actor:
         counters: Counters,
         publisher: "Publisher",
         tell: Callable[[FromChild], None],
+        redaction: Redaction | None = None,
     ) -> None:
         self.name = name
         self.pid = pid
@@ -70,6 +73,8 @@ class Actor:
         self.publisher = publisher
         self.progress = Progress()
         self._tell = tell
+        # The process's own, which its log uses too; an actor that runs alone, as in a test, gets one for itself.
+        self._redaction = Redaction(secrets.values()) if redaction is None else redaction
         self._is_ready = False
         self._parked_for = ""
 
@@ -86,6 +91,7 @@ class Actor:
         nothing.
         """
         self.ready()
+        reason = self.redact(reason)
         if reason != self._parked_for:
             self._parked_for = reason
             self._tell(Parked(reason=reason))
@@ -96,6 +102,18 @@ class Actor:
             self._parked_for = ""
             self._tell(Unparked())
 
+    def keep_secret(self, value: str) -> None:
+        """Mask this value from now on in all that leaves the process as text: log, reasons, last words.
+
+        The `secrets` are masked from the start; this is for those that the actor found by itself, as in a file. It may
+        be called as often as they are read.
+        """
+        self._redaction.learn(value)
+
+    def redact(self, text: str) -> str:
+        """Return the text without secrets; for what goes to others by another way than the log and `park`."""
+        return self._redaction.text(text)
+
     def progressed(self, n: int = 1) -> None:
         """Count `n` pieces of input as consumed."""
         self.progress.consumed += n
@@ -104,8 +122,17 @@ class Actor:
         """Answer `method` on this actor's socket; `state` is what `upbitd show` prints."""
         self.publisher.on_request(method, handler)
 
-    def dial(self, server: str) -> "Dial":
-        """Return a link to another actor by its name, to be used with `async with`."""
+    def dial(self, server: str, *, bodies: Any = None) -> "Dial":  # noqa: ANN401 - a type or a union of types
+        """Return a link to another actor by its name, to be used with `async with`.
+
+        Args:
+            server: who serves the topics.
+            bodies: the type of the events' bodies, or a union of types; the exchange's messages when not given.
+
+        Each event that is taken from the link counts as progress.
+        """
         from actors.runtime.dialling import Dial  # noqa: PLC0415 - an actor that dials nobody need not load it
 
-        return Dial(self.run_dir / f"{server}.sock", client=self.name, counters=self.counters, log=self.log)
+        path = socket_of(self.run_dir, server)
+        chosen = {} if bodies is None else {"bodies": bodies}
+        return Dial(path, client=self.name, counters=self.counters, log=self.log, progressed=self.progressed, **chosen)

@@ -19,8 +19,7 @@ class InheritedSocket:
         self._socket = sock
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Imported here, because the child has no use for it.
-        from multiprocess.reduction import DupFd  # noqa: PLC0415
+        from multiprocess.reduction import DupFd  # noqa: PLC0415 - the child has no use for it
 
         return _inherit, (DupFd(self._socket.fileno()),)
 

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Final
 
 import msgspec
@@ -37,12 +37,21 @@ Fields = MutableMapping[str, Any]
 
 
 class Redaction:
-    """Masks secrets in everything that leaves the process as text: log lines and last words."""
+    """Masks secrets in everything that leaves the process as text: log lines, reasons and last words."""
 
-    def __init__(self, secrets: Collection[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._known: set[str] = set()
+        self._secrets: re.Pattern[str] | None = None
+        for secret in secrets:
+            self.learn(secret)
+
+    def learn(self, secret: str) -> None:
+        """Mask this value too from now on; one that is known already costs a look-up."""
+        if len(secret) < _SHORTEST_SECRET or secret in self._known:
+            return
+        self._known.add(secret)
         # The longest first: a secret may begin with another one.
-        worth_masking = sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(re.escape, worth_masking))) if worth_masking else None
+        self._secrets = re.compile("|".join(map(re.escape, sorted(self._known, key=len, reverse=True))))
 
     def text(self, text: str) -> str:
         """Return the text with known secrets, bearer tokens and anything like a JWT masked."""

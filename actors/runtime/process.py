@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import traceback
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,7 @@ from actors.runtime.actor import Actor
 from actors.runtime.control_link import ControlLink, send_last_words
 from actors.runtime.counters import Counters
 from actors.runtime.entries import Entry, load_entry
+from actors.runtime.groups import leaves
 from actors.runtime.heartbeat import run_heartbeat
 from actors.runtime.lifeline import EXIT_ORPHANED
 from actors.runtime.logs import Redaction, configure_logs, get_logger
@@ -34,7 +35,7 @@ def run_process(start: Start, *, link: socket.socket, listener: socket.socket, a
     control = ControlLink(link, already_read=already_read)
     try:
         entry, settings = _load(start)
-        trio.run(_run_actor, start, entry, settings, control, listener)
+        trio.run(partial(_run_actor, start, entry, settings, control=control, listener=listener, redaction=redaction))
     except (Exception, BaseExceptionGroup, SystemExit) as error:  # noqa: BLE001 - the edge of the process
         code, failed = _verdict(error, redaction)
     else:
@@ -56,7 +57,13 @@ def _load(start: Start) -> tuple[Entry, object]:
 
 
 async def _run_actor(
-    start: Start, entry: Entry, settings: object, control: ControlLink, listener: socket.socket
+    start: Start,
+    entry: Entry,
+    settings: object,
+    *,
+    control: ControlLink,
+    listener: socket.socket,
+    redaction: Redaction,
 ) -> None:
     pid = os.getpid()
     log = get_logger(actor=start.name, pid=pid)
@@ -71,6 +78,7 @@ async def _run_actor(
         counters=counters,
         publisher=Publisher(start.name, start.incarnation, counters),
         tell=control.tell,
+        redaction=redaction,
     )
     listener.setblocking(False)
     async with trio.open_nursery() as nursery:
@@ -106,20 +114,12 @@ def _end_orphaned() -> None:
 
 def _verdict(error: BaseException, redaction: Redaction) -> tuple[int, Failed | None]:
     """Turn what ended the loop into an exit code and last words."""
-    leaves = list(_leaves(error))
-    first = leaves[0]
-    if len(leaves) == 1 and isinstance(first, SystemExit):
+    errors = list(leaves(error))
+    first = errors[0]
+    if len(errors) == 1 and isinstance(first, SystemExit):
         code = first.code if isinstance(first.code, int) else int(first.code is not None)
         return code, None
-    summary = f"{type(first).__name__}: {first}" if len(leaves) == 1 else f"{len(leaves)} errors, first {first!r}"
+    summary = f"{type(first).__name__}: {first}" if len(errors) == 1 else f"{len(errors)} errors, first {first!r}"
     text = "".join(traceback.format_exception(error))
     failed = Failed(summary=redaction.text(summary.splitlines()[0]), traceback=redaction.text(text))
     return (EXIT_SETTINGS if isinstance(first, SettingsError) else EXIT_FAILED), failed
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error

@@ -1,11 +1,16 @@
+import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
+import trio
 
 from actors.runtime.actor import Actor, Secrets
 from actors.runtime.counters import Counters
 from actors.runtime.publishing import Publisher
+from actors.runtime.serving import serve_channel
+from protocols.channel.messages import Event, Up
 from protocols.control.messages import FromChild, Parked, Ready, Unparked
 
 
@@ -44,6 +49,14 @@ def test_parking_makes_ready_and_is_told_once_for_each_reason(actor: Actor, told
     assert told == [Ready(7), Parked("no keys"), Parked("bad keys"), Unparked()]
 
 
+def test_a_kept_secret_is_masked_in_what_the_supervisor_is_told(actor: Actor, told: list[FromChild]) -> None:
+    for _ in range(2):
+        actor.keep_secret("key-of-a-keys-file")
+    actor.park("the exchange refused key-of-a-keys-file")
+    assert told == [Ready(7), Parked("the exchange refused ***")]
+    assert actor.redact("Bearer key-of-a-keys-file") == "Bearer ***"
+
+
 def test_progress_adds_up(actor: Actor) -> None:
     actor.progressed()
     actor.progressed(5)
@@ -56,5 +69,30 @@ def test_secrets_can_be_read_and_are_not_printed(actor: Actor) -> None:
     assert repr(Secrets({"A": "hidden"})) == "Secrets(A=***)"
 
 
-def test_dial_names_the_servers_socket_in_the_run_directory(actor: Actor) -> None:
-    assert actor.dial("public") is not None
+class Sighting(msgspec.Struct, frozen=True):
+    """A report of an actor's own."""
+
+    what: str
+
+
+async def test_a_dial_reads_the_named_bodies_and_counts_them_as_progress(actor: Actor, tmp_path: Path) -> None:
+    actor.run_dir = tmp_path
+    publisher = Publisher("own", 1, Counters())
+    publisher.offer(["sighting"])
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "own.sock"))
+        listener.listen()
+        listener.setblocking(False)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve_channel, listener, publisher, structlog.get_logger())
+            async with actor.dial("own", bodies=Sighting) as feed:
+                await feed.want_topics("sighting")
+                with trio.fail_after(10):
+                    while not isinstance(item := await anext(feed), Event):
+                        if isinstance(item, Up):
+                            while publisher.wanted != {"sighting"}:
+                                await trio.lowlevel.checkpoint()
+                            publisher.announce("sighting", Sighting("a whale"))
+                assert item.body == Sighting("a whale")
+                assert actor.progress.consumed == 1
+            nursery.cancel_scope.cancel()

@@ -124,6 +124,14 @@ def test_an_empty_or_tiny_secret_does_not_mask_everything() -> None:
     assert Redaction(["", "ab"]).text("abc ab") == "abc ab"
 
 
+def test_a_secret_that_is_learnt_later_is_masked_from_then_on() -> None:
+    redaction = Redaction(["first-secret"])
+    for _ in range(2):
+        redaction.learn("second-secret")
+    redaction.learn("ab")
+    assert redaction.text("first-secret second-secret ab") == f"{MASK} {MASK} ab"
+
+
 @given(
     secrets=st.lists(st.text(st.characters(codec="ascii", exclude_characters="*"), min_size=4), min_size=1, max_size=4),
     around=st.text(max_size=20),
