@@ -91,6 +91,7 @@ class HandshakeRefused(ConnectionLost):
     Attributes:
         status: the HTTP status.
         retry_after_s: what the server asked to wait, None when it did not say.
+        body: how the answer's body begins; not for logs, since a server may send back the keys that it was sent.
     """
 
     def __init__(self, status: int, *, retry_after_s: float | None = None, body: str = "") -> None:
@@ -98,7 +99,7 @@ class HandshakeRefused(ConnectionLost):
         self.retry_after_s = retry_after_s
         self.body = body
         wait = "" if retry_after_s is None else f", retry after {retry_after_s:.0f} s"
-        super().__init__(f"WebSocket upgrade refused with HTTP {status}{wait}: {body[:SAMPLE_BYTES]!r}")
+        super().__init__(f"WebSocket upgrade refused with HTTP {status}{wait}")
 
 
 class AuthenticationError(UpbitdError):

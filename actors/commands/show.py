@@ -10,7 +10,7 @@ from rich.console import Console
 
 from actors.commands.options import json_option, run_dir_option
 from actors.commands.state_tables import state_tables
-from actors.runtime.dialling import request
+from actors.runtime.asking import ask
 from actors.runtime.run_dir import find_actor, find_run_dir
 from protocols.errors import ChannelError
 
@@ -25,7 +25,7 @@ PIPE_WIDTH: Final = 120
 def show(actor: str, *, as_json: bool, run_dir: str | None) -> None:
     """Show the state of ACTOR: prices and alerts, open orders and balances, top turnover, or how its link stands."""
     path = find_actor(find_run_dir(run_dir, os.environ), actor)
-    state: Any = trio.run(request, path, f"show {os.getpid()}", "state")
+    state: Any = trio.run(ask, path, f"show {os.getpid()}", "state")
     if as_json:
         click.echo(msgspec.json.encode(state))
         return

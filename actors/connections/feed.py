@@ -183,6 +183,7 @@ class Feed:
         now_s = trio.current_time()
         self._received_s = now_s
         self._router.begin_connection()
+        self._router.unseen = {}
         self._plan.connection_opened(now_s=now_s)
         nursery.start_soon(self._send_requests, connection)
         nursery.start_soon(self._keep_alive, connection)
@@ -251,6 +252,7 @@ class Feed:
             now_s = trio.current_time()
             frame = self._plan.next_frame(now_s=now_s, ticket=_ticket())
             if frame is not None:
+                self._router.unseen = {topic.key: topic for topic in self._plan.unseen}
                 await self._send(connection, frame)
                 self._publisher.drop_unwanted(self._publisher.streams)
             for topic in self._plan.overdue(now_s=now_s):
@@ -312,7 +314,9 @@ def refusal_of(key: str, served: Collection[str], *, other: str) -> str:
         topic = parse_topic(key)
     except UsageError as error:
         return str(error)
-    return "" if topic.type in served else f"{topic.type} is served by the actor `{other}`"
+    if topic.type not in served:
+        return f"{topic.type} is served by the actor `{other}`"
+    return "" if topic.key == key else f"write {topic.key!r} instead of {key!r}: a topic has one spelling"
 
 
 def _ticket() -> str:

@@ -1,7 +1,7 @@
 """From a decoded message to the topic it belongs to, and so to those who want it."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final, cast
 
 from actors.runtime.publishing import Publisher
 from actors.runtime.streams import Stream
@@ -29,6 +29,8 @@ class Router:
     """Publishes each message on its topic; a batch in one synchronous pass.
 
     Attributes:
+        topics: every topic that is published, by its key.
+        unseen: topics that were asked for and from which nothing came yet; who asks fills it.
         unrouted: data that belongs to no topic wanted now: a few after each change of the wants, else a fault.
     """
 
@@ -42,6 +44,7 @@ class Router:
         self._depths_asked: dict[str, set[Topic]] = {}
         self._account: dict[type[DataMessage], Stream] = {}
         self.topics: dict[str, Topic] = {}
+        self.unseen: dict[str, Topic] = {}
         self.unrouted = 0
 
     def begin_connection(self) -> None:
@@ -63,34 +66,35 @@ class Router:
         return frozenset(topic for key, topic in topics.items() if self._publisher.streams[key].is_wanted)
 
     def route(self, messages: Iterable[Message], received_ns: int, wall_ns: int) -> tuple[list[Topic], list[Answer]]:
-        """Publish a batch; return topics whose first message this was, and what is no data but an answer to us."""
-        publish = self._publisher.publish
+        """Publish a batch; return topics that were unseen until now, and what is no data but an answer to us."""
+        publish, unseen = self._publisher.publish, self.unseen
         tickers, trades, books, candles = self._tickers, self._trades, self._books, self._candles
         first: list[Topic] = []
         answers: list[Answer] = []
-        for message in messages:
+        # The class decides, which is faster than isinstance and which mypy does not follow.
+        for message in cast("Iterable[Any]", messages):
             kind = message.__class__
             if kind is Ticker:
-                stream = tickers.get(message.code)  # type: ignore[union-attr]  # `kind` is not followed by mypy
+                stream = tickers.get(message.code)
             elif kind is Orderbook:
-                stream = books.get(
-                    (message.code, len(message.orderbook_units), message.level)  # type: ignore[union-attr]
-                ) or self._only_book(message.code)  # type: ignore[union-attr]
+                stream = books.get((message.code, len(message.orderbook_units), message.level)) or self._only_book(
+                    message.code
+                )
             elif kind is Trade:
-                stream = trades.get(message.code)  # type: ignore[union-attr]
-            elif isinstance(message, Candle):
+                stream = trades.get(message.code)
+            elif kind is Candle:
                 stream = candles.get((message.type, message.code))
             elif isinstance(message, _ANSWERS):
                 answers.append(message)
                 continue
             else:
-                stream = self._account.get(kind)  # type: ignore[arg-type]
+                stream = self._account.get(kind)
             if stream is None:
                 self.unrouted += 1
                 continue
             publish(stream, message, received_ns, wall_ns)
-            if stream.sequence == 1:
-                first.append(self.topics[stream.topic])
+            if unseen and stream.topic in unseen:
+                first.append(unseen.pop(stream.topic))
         return first, answers
 
     def _add(self, topic: Topic, stream: Stream) -> None:

@@ -14,6 +14,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -22,6 +23,7 @@ import msgspec
 import trio
 from structlog.typing import FilteringBoundLogger
 
+from actors.runtime.asking import Arguments, ask
 from actors.runtime.publishing import Counter
 from protocols.channel.continuity import Continuity
 from protocols.channel.framing import FrameSplitter, pack_frame
@@ -35,26 +37,25 @@ from protocols.channel.messages import (
     Hello,
     Preference,
     Reply,
-    Request,
     Up,
     Want,
     WantProblem,
     Wants,
     Welcome,
 )
-from protocols.errors import ChannelError, UpbitdError, UsageError
+from protocols.errors import ChannelError, UsageError
+from protocols.unreadable import UNREADABLE
 from protocols.upbit.messages import DataMessage
 
 READ_BYTES: Final = 262144
-REQUEST_TIMEOUT_S: Final = 10.0
 REDIAL_FIRST_S: Final = 0.02
 REDIAL_CAP_S: Final = 1.0
+STABLE_AFTER_S: Final = 1.0
+"""A link that lived so long is dialled again at once."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_reply = msgspec.msgpack.Decoder(Event[msgspec.Raw] | Welcome | Accepted | Down | Up | Gap | Reply).decode
 
 Item = Event[Any] | Down | Up | Gap | WantProblem
-Arguments = dict[str, str | int | float | bool | list[str] | None]
 
 
 class Dial:
@@ -96,6 +97,9 @@ class Dial:
         self._wants = Wants(0, ())
         self._waiting: deque[Item] = deque()
         self._is_up: bool | None = None
+        self._is_parked = False
+        self._redial_s = 0.0
+        self._dialled_s = 0.0
         self._down_since_ns = 0
         self._epoch = 0
         self._resumed: set[str] = set()
@@ -127,7 +131,9 @@ class Dial:
         for topic in before - {want.topic for want in self._wants.wants}:
             self.continuity.forget(topic)
         if self._stream is not None:
-            await self._send(self._stream, self._wants)
+            # A link that breaks here is dialled again by its reader, which declares the newest wants.
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await self._declare_wants(self._stream)
 
     async def want_topics(
         self, *topics: str, delivery: Delivery = "every", sample_ms: int = 0, preference: Preference = "both"
@@ -137,7 +143,7 @@ class Dial:
 
     async def request(self, method: str, arguments: Arguments | None = None) -> Any:  # noqa: ANN401
         """Ask the serving actor one question, on a link of its own."""
-        return await request(self._path, self._client, method, arguments)
+        return await ask(self._path, self._client, method, arguments)
 
     def __aiter__(self) -> Self:
         """Iterate over items one by one; leaving the loop loses none, and another loop goes on behind it."""
@@ -166,20 +172,23 @@ class Dial:
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 chunk = b""
             if chunk:
-                self._read(chunk)
+                self._read(bytes(chunk))
             elif not self._is_closed:
                 self._lose("the link ended")
 
     async def _dial(self) -> trio.SocketStream:
-        """Dial until somebody answers; nobody does while the supervisor does not hold the socket."""
-        delay_s = REDIAL_FIRST_S
+        """Dial until somebody answers; nobody does while the supervisor does not hold the socket.
+
+        A link that lived and worked is dialled again at once; one that brought nothing readable, after a growing delay.
+        """
         while True:
+            if self._redial_s:
+                await trio.sleep(self._redial_s)
+            self._redial_s = min(self._redial_s * 2 or REDIAL_FIRST_S, REDIAL_CAP_S)
             try:
                 return await self._dial_once()
             except (OSError, trio.BrokenResourceError) as error:
-                self._log.info("channel.no_answer", server=self._path.stem, reason=str(error), retry_s=delay_s)
-            await trio.sleep(delay_s)
-            delay_s = min(delay_s * 2, REDIAL_CAP_S)
+                self._log.info("channel.no_answer", server=self._path.stem, reason=str(error), retry_s=self._redial_s)
 
     async def _dial_once(self) -> trio.SocketStream:
         stream = await trio.open_unix_socket(str(self._path))
@@ -187,22 +196,30 @@ class Dial:
             self._splitter = FrameSplitter()
             self._resumed = {want.topic for want in self._wants.wants} if self.server is not None else set()
             await self._send(stream, Hello(self._client, os.getpid()))
-            await self._send(stream, self._wants)
+            await self._declare_wants(stream)
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise
+        if self._is_closed:
+            stream.socket.close()
+            raise trio.BrokenResourceError
         self._stream = stream
+        self._dialled_s = trio.current_time()
         return stream
+
+    async def _declare_wants(self, stream: trio.SocketStream) -> None:
+        """Send the newest wants; those that were declared while they went out follow them."""
+        sent_version = -1
+        while sent_version != self._wants.version:
+            wants = self._wants
+            await self._send(stream, wants)
+            sent_version = wants.version
 
     async def _send(self, stream: trio.SocketStream, message: msgspec.Struct) -> None:
         async with self._send_lock:
             try:
                 await stream.send_all(pack_frame(_encode(message)))
-            except trio.BrokenResourceError:
-                if stream is not self._stream:
-                    raise
-                # The reader sees the end of the link as well, dials again and declares the newest wants.
-            except BaseException:
+            except trio.Cancelled:
                 # Half a frame may be out: the link is of no further use.
                 await trio.aclose_forcefully(stream)
                 raise
@@ -226,10 +243,12 @@ class Dial:
                             self._tell_detached(message, missing)
                     events += 1
                     append(message)
-        except (ChannelError, msgspec.MsgspecError) as error:
+        except (ChannelError, *UNREADABLE) as error:
             self._counters.add("channel_errors")
             self._log.warning("channel.unreadable", server=self._path.stem, reason=str(error))
             self._lose("the link sent something unreadable")
+        if events:
+            self._redial_s = 0.0
         self._counters.add("events_received", events)
         if self._progressed is not None:
             self._progressed(events)
@@ -272,57 +291,23 @@ class Dial:
         if not self._is_up:
             now_ns = time.monotonic_ns()
             outage_s = (now_ns - self._down_since_ns) / 1e9 if self._is_up is False else 0.0
-            self._is_up = True
+            self._is_up, self._is_parked = True, False
             self._waiting.append(Up(epoch, outage_s, now_ns))
 
     def _go_down(self, reason: str, *, parked: bool) -> None:
         if self._is_up is not False:
             self._is_up = False
             self._down_since_ns = time.monotonic_ns()
-            self._waiting.append(Down(self._epoch, reason, self._down_since_ns, parked))
-        elif parked:
-            self._waiting.append(Down(self._epoch, reason, self._down_since_ns, parked=True))
+        elif parked is self._is_parked:
+            return
+        self._is_parked = parked
+        self._waiting.append(Down(self._epoch, reason, self._down_since_ns, parked))
 
     def _lose(self, reason: str) -> None:
         if self._stream is not None:
             self._stream.socket.close()
             self._stream = None
+            if trio.current_time() - self._dialled_s >= STABLE_AFTER_S:
+                self._redial_s = 0.0
         if self._is_up:
             self._go_down(f"{self._path.stem}: {reason}", parked=False)
-
-
-async def request(
-    path: Path,
-    client: str,
-    method: str,
-    arguments: Arguments | None = None,
-    *,
-    timeout_s: float = REQUEST_TIMEOUT_S,
-) -> Any:  # noqa: ANN401 - what the method returns, as plain msgpack values
-    """Ask the actor that serves on `path` one question and return its answer.
-
-    Raises:
-        UpbitdError: the actor answered with an error, or not within `timeout_s`; the message says which.
-        OSError: nobody serves there.
-    """
-    with trio.move_on_after(timeout_s):
-        async with await trio.open_unix_socket(str(path)) as stream:
-            try:
-                reply = await _ask(stream, client, Request(1, method, arguments or {}))
-            except (trio.BrokenResourceError, trio.EndOfChannel):
-                raise UpbitdError(f"{path.stem} ended the link without an answer to {method!r}; ask again") from None
-        if reply.error:
-            raise UpbitdError(reply.error)
-        return msgspec.msgpack.decode(reply.result)
-    raise UpbitdError(f"{path.stem} did not answer {method!r} within {timeout_s} s; see `upbitd status`")
-
-
-async def _ask(stream: trio.SocketStream, client: str, question: Request) -> Reply:
-    await stream.send_all(pack_frame(_encode(Hello(client, os.getpid()))) + pack_frame(_encode(question)))
-    splitter = FrameSplitter()
-    while chunk := await stream.receive_some(READ_BYTES):
-        for payload, _merged in splitter.feed(chunk):
-            message = _decode_reply(payload)
-            if isinstance(message, Reply):
-                return message
-    raise trio.EndOfChannel

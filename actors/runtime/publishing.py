@@ -32,6 +32,9 @@ from protocols.channel.outbox import Outbox
 MAX_WANTS: Final = 20_000
 """Wants of one client: more than every market times every type, units included (855 x 17)."""
 
+MAX_PROBLEMS: Final = 1000
+"""Refused wants of one declaration that are named one by one."""
+
 MIN_SAMPLE_MS: Final = 1
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -68,17 +71,17 @@ class Publisher:
     """Topics of one actor and everybody who takes them.
 
     Attributes:
-        epoch: grows with each new connection to the source; `incarnation * 1_000_000` in a new process, so that it
-            grows over restarts as well.
+        epoch: grows by one with each new connection to the source. It begins at the time of day in ms, so that it grows
+            over restarts of the actor and of the whole tree as well: nobody connects a thousand times a second.
         refuse: asked for each newly wanted topic; returns why it cannot be served, or "" when it can.
         on_wanted: called when the set of wanted topics changed.
         keeps: whether a topic that nobody takes any more stays, with its numbering and last value.
     """
 
-    def __init__(self, name: str, incarnation: int, counters: Counter) -> None:
+    def __init__(self, name: str, incarnation: int, counters: Counter, *, epoch: int | None = None) -> None:
         self.name = name
         self.incarnation = incarnation
-        self.epoch = incarnation * 1_000_000
+        self.epoch = time.time_ns() // 1_000_000 if epoch is None else epoch
         self.link: SourceLink = "none"
         self.link_reason = ""
         self.refuse: Callable[[str], str] = self._refuse_unoffered
@@ -92,6 +95,7 @@ class Publisher:
         self._handlers: dict[str, RequestHandler] = {}
         self.counters = counters
         self._down_since_ns: int | None = None
+        self._numbers_used = 0
 
     # What the actor does.
 
@@ -125,9 +129,9 @@ class Publisher:
         for outbox in stream.every:
             outbox.put_every(topic, epoch, sequence, frame)
         for outbox in stream.latest:
-            outbox.put_latest(topic, frame)
+            outbox.put_latest(topic, epoch, sequence, frame)
         for outbox in stream.sampled:
-            outbox.put_sampled(topic, frame)
+            outbox.put_sampled(topic, epoch, sequence, frame)
         if stream.selective and stream.put_selectively(body, epoch, frame):
             # A one-shot want is served: free its topic for the next request to the exchange.
             self.drop_unwanted((topic,))
@@ -148,6 +152,7 @@ class Publisher:
     def go_up(self, *, now_ns: int) -> None:
         """A new connection to the source works: begin its epoch, numbering from 1, and tell everybody."""
         self.epoch += 1
+        self._numbers_used = 0
         for stream in self.streams.values():
             stream.sequence = 0
         outage_s = 0.0 if self._down_since_ns is None else (now_ns - self._down_since_ns) / 1e9
@@ -156,11 +161,10 @@ class Publisher:
         self._tell(Up(self.epoch, outage_s, now_ns))
 
     def go_down(self, reason: str, *, now_ns: int, parked: bool = False) -> None:
-        """The source is gone; tell everybody once for each outage, and again only when it turns to parked."""
+        """The source is gone; tell everybody once for each outage, and again when it turns to parked or back."""
         link: SourceLink = "parked" if parked else "down"
-        is_news = self.link == "up" or (parked and self.link != "parked")
-        if self.link != "connecting" or parked:
-            self.link, self.link_reason = link, reason
+        is_news = self.link != link
+        self.link, self.link_reason = link, reason
         if self._down_since_ns is None:
             self._down_since_ns = now_ns
         if is_news:
@@ -179,6 +183,8 @@ class Publisher:
             stream = self.streams.get(topic)
             is_kept = topic in self._remembered or self.keeps(topic)
             if stream is not None and not stream.is_wanted and not is_kept:
+                # A topic that comes back within the epoch must not use a number twice.
+                self._numbers_used = max(self._numbers_used, stream.sequence)
                 del self.streams[topic]
 
     def on_request(self, method: str, handler: RequestHandler) -> None:
@@ -209,15 +215,21 @@ class Publisher:
         known last value are answered with it at once, marked `CACHED`.
         """
         accepted: dict[str, Want] = {}
+        refused: list[WantProblem] = []
         for want in wants.wants[:MAX_WANTS]:
             reason = "" if want.topic in subscriber.wants else self.refuse(want.topic)
             if reason:
-                self.counters.add("wants_refused")
-                subscriber.send(WantProblem(want.topic, reason))
+                refused.append(WantProblem(want.topic, reason))
             else:
                 accepted[want.topic] = want
-        for want in wants.wants[MAX_WANTS:]:
-            subscriber.send(WantProblem(want.topic, f"more than {MAX_WANTS} wants of one client"))
+        if len(wants.wants) > MAX_WANTS:
+            reason = f"this one and those behind it: more than {MAX_WANTS} wants of one client"
+            refused.append(WantProblem(wants.wants[MAX_WANTS].topic, reason))
+        self.counters.add("wants_refused", len(refused))
+        for problem in refused[:MAX_PROBLEMS]:
+            subscriber.send(problem)
+        for problem in refused[MAX_PROBLEMS : MAX_PROBLEMS + 1]:
+            subscriber.send(WantProblem(problem.topic, f"{problem.reason} (and others, {len(refused)} in all)"))
         self._apply(subscriber, accepted)
         subscriber.send(Accepted(wants.version))
         self.flush()
@@ -229,7 +241,10 @@ class Publisher:
             known = ", ".join(sorted(self._handlers)) or "none"
             return Reply(request.id, f"{self.name} does not answer {request.method!r}; it answers {known}", _NIL)
         result = await handler(request)
-        return Reply(request.id, "", msgspec.Raw(_encode(result)))
+        try:
+            return Reply(request.id, "", msgspec.Raw(_encode(result)))
+        except (TypeError, ValueError, OverflowError) as error:
+            return Reply(request.id, f"{self.name}: the answer to {request.method!r} cannot be sent: {error}", _NIL)
 
     # Inside.
 
@@ -259,6 +274,7 @@ class Publisher:
         stream = self.streams.get(topic)
         if stream is None:
             stream = self.streams[topic] = Stream(topic)
+            stream.sequence = self._numbers_used
         if is_new and stream.recent and want.preference != "realtime_only":
             for body, epoch, sequence, received_ns, wall_ns in stream.recent:
                 cached = _encode(("event", topic, epoch, sequence, received_ns, wall_ns, CACHED, body))

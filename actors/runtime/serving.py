@@ -18,6 +18,7 @@ from actors.runtime.publishing import Publisher, Subscriber
 from protocols.channel.framing import FrameSplitter
 from protocols.channel.messages import PROTOCOL_VERSION, ClientMessage, Hello, Reply, Request, Wants
 from protocols.errors import ChannelError, UpbitdError
+from protocols.unreadable import UNREADABLE
 
 MAX_LINKS: Final = 256
 MAX_OPEN_REQUESTS: Final = 16
@@ -117,7 +118,7 @@ class Link:
     def _receive(self, payload: bytes, nursery: trio.Nursery) -> None:
         try:
             message = _decode(payload)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise ChannelError(f"unreadable message of {len(payload)} B: {error}; begins {payload[:40]!r}") from None
         if isinstance(message, Hello):
             self._greet(message)

@@ -6,13 +6,15 @@ the older one's place in the line, so each topic is served in turn however fast 
 and a topic is due at most once per its own interval.
 
 Markers (`Down`, `Up`, replies ...) keep their place among all events: the other lanes are emptied into `every` before
-a marker goes in. No I/O and no clock: whoever writes calls `take`, and is told by
-`wake` when there is something.
+a marker goes in, or into announced gaps where `every` has no room for them. Markers alone may pass the limit; a
+subscriber that leaves twice the limit unread is hopeless, and whoever writes cuts it.
+
+No I/O and no clock: whoever writes calls `take`, and is told by `wake` when there is something.
 """
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -22,23 +24,35 @@ from protocols.channel.messages import Gap
 DEFAULT_LIMIT_BYTES: Final = 16 * 1024 * 1024
 """At the measured peak of the real exchange (2.2 MB/s, all 855 books, 2026-09-23) this is 7 s of everything."""
 
-MAX_MARKERS_WHEN_FULL: Final = 1000
-"""A subscriber that has not read through this many reconnects is not coming back: it is cut and may dial again."""
+HOPELESS_AT: Final = 2
+"""Times the limit: nobody who still reads leaves that much."""
+
+TOO_SLOW: Final = "subscriber too slow"
 
 _encode = msgspec.msgpack.Encoder().encode
+
+
+class _Newest(NamedTuple):
+    """The newest event of a topic in its place in the line, and how many it replaced."""
+
+    frame: bytes
+    epoch: int
+    sequence: int
+    merged: int
 
 
 class Outbox:
     """Frames that wait for one subscriber.
 
     Args:
-        wake: called without arguments when there is something to take and nobody was told since the last `take`.
+        wake: called without arguments when there is something to take and nobody was told since the last `take`, and
+            when the subscriber turned out hopeless.
         limit_bytes: how much the `every` lane may hold.
 
     Attributes:
         merged: events that a newer one of the same topic replaced.
         dropped: events that were dropped because the `every` lane was full; each is announced by a `Gap`.
-        is_hopeless: the subscriber does not read even markers and must be cut.
+        is_hopeless: the subscriber reads nothing any more and must be cut; whatever is put now is discarded.
     """
 
     def __init__(self, wake: Callable[[], None], *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
@@ -46,11 +60,10 @@ class Outbox:
         self._limit_bytes = limit_bytes
         self._every: deque[bytes] = deque()
         self._every_bytes = 0
-        self._latest: dict[str, tuple[bytes, int]] = {}
-        self._sampled: dict[str, tuple[bytes, int]] = {}
+        self._latest: dict[str, _Newest] = {}
+        self._sampled: dict[str, _Newest] = {}
         self._due_s: dict[str, float] = {}
         self._missing: dict[tuple[str, int], tuple[int, int]] = {}
-        self._markers_when_full = 0
         self._is_idle = True
         self.merged = 0
         self.dropped = 0
@@ -58,7 +71,7 @@ class Outbox:
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes in the `every` lane, the only one that can grow with time."""
+        """Bytes in the `every` lane; the others hold one frame for each topic wanted."""
         return self._every_bytes
 
     @property
@@ -69,49 +82,56 @@ class Outbox:
     def put_every(self, topic: str, epoch: int, sequence: int, frame: bytes) -> None:
         """Append an event that must not be merged; drop it, remembered, when the lane is full."""
         if self._missing or self._every_bytes >= self._limit_bytes:
-            first, _last = self._missing.get((topic, epoch), (sequence, sequence))
-            self._missing[topic, epoch] = (first, sequence)
-            self.dropped += 1
+            self._miss(topic, epoch, sequence, sequence)
             return
         self._every.append(frame)
         self._every_bytes += len(frame)
         if self._is_idle:
             self._announce()
 
-    def put_latest(self, topic: str, frame: bytes) -> None:
+    def put_latest(self, topic: str, epoch: int, sequence: int, frame: bytes) -> None:
         """Put an event in the place of the older one of its topic, or at the end."""
         older = self._latest.get(topic)
         if older is None:
-            self._latest[topic] = (frame, 0)
+            self._latest[topic] = _Newest(frame, epoch, sequence, 0)
         else:
-            self._latest[topic] = (frame, older[1] + 1)
+            self._latest[topic] = _Newest(frame, epoch, sequence, older.merged + 1)
             self.merged += 1
         if self._is_idle:
             self._announce()
 
-    def put_sampled(self, topic: str, frame: bytes) -> None:
+    def put_sampled(self, topic: str, epoch: int, sequence: int, frame: bytes) -> None:
         """As `put_latest`; the event leaves when its topic is due."""
         older = self._sampled.get(topic)
         if older is None:
-            self._sampled[topic] = (frame, 0)
+            self._sampled[topic] = _Newest(frame, epoch, sequence, 0)
         else:
-            self._sampled[topic] = (frame, older[1] + 1)
+            self._sampled[topic] = _Newest(frame, epoch, sequence, older.merged + 1)
             self.merged += 1
         if self._is_idle:
             self._announce()
 
     def put_marker(self, frame: bytes) -> None:
         """Append what must keep its place among all events, also when the lane is full."""
-        if self._missing:
-            self._markers_when_full += 1
-            self.is_hopeless = self._markers_when_full > MAX_MARKERS_WHEN_FULL
-            self._append_gaps()
+        if self.is_hopeless:
+            return
+        self._append_gaps()
+        lanes_bytes = sum(len(newest.frame) for lane in (self._latest, self._sampled) for newest in lane.values())
+        has_room = self._every_bytes + lanes_bytes <= self._limit_bytes
         for lane in (self._latest, self._sampled):
-            for waiting, merged in lane.values():
-                self._append(_with_merged(waiting, merged))
+            for topic, newest in lane.items():
+                if has_room:
+                    self._append(_with_merged(newest))
+                else:
+                    self._miss(topic, newest.epoch, newest.sequence - newest.merged, newest.sequence)
+                    self.merged -= newest.merged
             lane.clear()
+        self._append_gaps()
         self._append(frame)
-        if self._is_idle:
+        if self._every_bytes > HOPELESS_AT * self._limit_bytes:
+            self.is_hopeless = True
+            self._announce()
+        elif self._is_idle:
             self._announce()
 
     def forget(self, topic: str) -> None:
@@ -156,25 +176,28 @@ class Outbox:
     def _take_latest(self, parts: list[bytes], size: int, max_bytes: int) -> int:
         latest = self._latest
         while latest and size < max_bytes:
-            topic = next(iter(latest))
-            frame, merged = latest.pop(topic)
-            size += len(frame)
-            parts.append(_with_merged(frame, merged))
+            newest = latest.pop(next(iter(latest)))
+            size += len(newest.frame)
+            parts.append(_with_merged(newest))
         return size
 
     def _take_sampled(self, parts: list[bytes], now_s: float, intervals_s: dict[str, float]) -> None:
         for topic in [topic for topic in self._sampled if self._due_s.get(topic, now_s) <= now_s]:
-            frame, merged = self._sampled.pop(topic)
+            parts.append(_with_merged(self._sampled.pop(topic)))
             self._due_s[topic] = now_s + intervals_s.get(topic, 0.0)
-            parts.append(_with_merged(frame, merged))
 
     def _append(self, frame: bytes) -> None:
         self._every.append(frame)
         self._every_bytes += len(frame)
 
+    def _miss(self, topic: str, epoch: int, first: int, last: int) -> None:
+        known = self._missing.get((topic, epoch))
+        self._missing[topic, epoch] = (first if known is None else known[0], last)
+        self.dropped += last - first + 1
+
     def _append_gaps(self) -> None:
         for (topic, epoch), (first, last) in self._missing.items():
-            self._append(pack_frame(_encode(Gap(topic, epoch, first, last, "subscriber too slow"))))
+            self._append(pack_frame(_encode(Gap(topic, epoch, first, last, TOO_SLOW))))
         self._missing.clear()
 
     def _announce(self) -> None:
@@ -182,7 +205,8 @@ class Outbox:
         self._wake()
 
 
-def _with_merged(frame: bytes, merged: int) -> bytes:
-    if not merged:
-        return frame
-    return HEADER.pack(len(frame) - HEADER.size, merged) + frame[HEADER.size :]
+def _with_merged(newest: _Newest) -> bytes:
+    if not newest.merged:
+        return newest.frame
+    frame = newest.frame
+    return HEADER.pack(len(frame) - HEADER.size, newest.merged) + frame[HEADER.size :]

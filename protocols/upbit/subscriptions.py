@@ -79,6 +79,7 @@ class SubscriptionPlan:
         self._snapshot_timeout_s = snapshot_timeout_s
         self._is_open = False
         self._due_s: float | None = None
+        self._not_before_s = -math.inf
         self._must_resend = False
         self._added = NO_TOPICS
         self._worked = NO_TOPICS
@@ -104,12 +105,17 @@ class SubscriptionPlan:
             self._is_open and bool(target) and (self._must_resend or (target is not self.sent and target != self.sent))
         )
 
+    @property
+    def unseen(self) -> frozenset[Topic]:
+        """Topics that this connection is subscribed to and from which nothing came yet."""
+        return self.sent - self._seen
+
     def connection_opened(self, *, now_s: float) -> None:
         """A new connection: nothing is subscribed there, and the limits start anew."""
         self.connection_closed()
         self._is_open = True
         self._limits.reset()
-        self._due_s = now_s
+        self._due_s = max(now_s, self._not_before_s)
 
     def connection_closed(self) -> None:
         """The connection is gone, and with it everything that was subscribed there."""
@@ -208,6 +214,8 @@ class SubscriptionPlan:
         self._unsend(self._added | suspects)
         self._must_resend = self._is_open
         self._due_s = now_s + (TOO_MANY_WAIT_S if remedy is Remedy.WAIT else REFUSED_WAIT_S)
+        # The exchange closes the socket after an error; "too many" holds for the next one as well.
+        self._not_before_s = self._due_s if remedy is Remedy.WAIT else -math.inf
         if remedy is not Remedy.FIX_REQUEST or not suspects:
             return []
         given_up = self._search.refused(suspects, self.wanted, now_s)

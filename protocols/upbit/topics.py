@@ -71,8 +71,8 @@ def parse_topic(key: str) -> Topic:
         level = float(match["level"] or 0)
     except ValueError:
         level = math.nan
-    if not math.isfinite(level):
-        raise UsageError(f"topic {key!r}: level {match['level']!r} is not a number")
+    if not math.isfinite(level) or level < 0:
+        raise UsageError(f"topic {key!r}: level {match['level']!r} is not a price step")
     return Topic(kind, code, units, level)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from actors.runtime.dialling import request
+from actors.runtime.asking import ask
 from protocols.errors import UpbitdError
 from supervisor.control_messages import Answer, Command
 from supervisor.demo.place import last_lines
@@ -95,7 +95,7 @@ class Observer:
         path = self._run_dir.child_socket(actor)
         while True:
             try:
-                state = await request(path, f"demo {os.getpid()}", "state", timeout_s=ANSWER_S)
+                state = await ask(path, f"demo {os.getpid()}", "state", timeout_s=ANSWER_S)
             except (UpbitdError, OSError):
                 pass  # Not there yet, or being restarted; its row of the tree says so.
             else:

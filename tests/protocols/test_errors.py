@@ -28,10 +28,10 @@ def test_a_decode_failure_shows_the_beginning_and_keeps_the_whole_frame() -> Non
             "public: nothing received for 31.2 s (limit 30.0 s); reconnect",
             ConnectionLost,
         ),
-        (HandshakeRefused(429, body="slow"), "WebSocket upgrade refused with HTTP 429: 'slow'", ConnectionLost),
+        (HandshakeRefused(429, body="slow"), "WebSocket upgrade refused with HTTP 429", ConnectionLost),
         (
             HandshakeRefused(418, retry_after_s=60.0),
-            "WebSocket upgrade refused with HTTP 418, retry after 60 s: ''",
+            "WebSocket upgrade refused with HTTP 418, retry after 60 s",
             ConnectionLost,
         ),
     ],

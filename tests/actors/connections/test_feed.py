@@ -7,6 +7,8 @@ import trio
 from trio.testing import MockClock
 
 from actors.connections.exchange_settings import ExchangeSettings
+from actors.connections.feed import refusal_of
+from protocols.channel.messages import Want, Wants
 from protocols.errors import AuthenticationError, ConnectionLost, HandshakeRefused
 from protocols.upbit.messages import ErrorFrame, Status, SubscriptionEntry, SubscriptionList
 from protocols.upbit.requests import Format
@@ -76,7 +78,7 @@ async def test_reconnecting_goes_on_for_ever_within_the_limits(autojump_clock: M
     assert len(attempts) == 501
     assert max(later - earlier for earlier, later in itertools.pairwise(attempts)) <= 30
     assert all(later - earlier > 1 for earlier, later in zip(attempts, attempts[5:], strict=False)), "5 in a second"
-    assert rig.markers() == ["up", "event"], "an outage that nobody saw begin is not told as one"
+    assert rig.markers() == ["down", "up", "event"], "one outage, told once, also when it was there from the start"
 
 
 @pytest.mark.parametrize(
@@ -353,3 +355,78 @@ async def test_an_idle_feed_sends_nothing_and_stays(autojump_clock: MockClock) -
     (connection,) = rig.exchange.connections
     assert connection.requests == []
     assert rig.feed.describe()["link"] == "up"
+
+
+async def test_a_topic_that_is_dropped_and_wanted_again_at_once_is_not_called_silent(
+    autojump_clock: MockClock,
+) -> None:
+    rig = Rig()
+    rig.want(BTC, ETH)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await trio.sleep(2)
+        rig.want(BTC)
+        await rig.exchange.wait_request()
+        rig.want(BTC, ETH)
+        rig.exchange.connections[0].say(trade(1, "KRW-ETH"))  # Late data of the subscription before.
+        await rig.exchange.wait_request()
+        await trio.sleep(30)
+        nursery.cancel_scope.cancel()
+    items = rig.received()
+    assert [item for item in items if item[0] == "problem"] == []
+    numbers = [item[3] for item in items if item[0] == "event" and item[1] == ETH]
+    assert numbers == sorted(set(numbers)), "no number is used twice within an epoch"
+
+
+async def test_a_one_shot_want_that_is_served_by_late_data_does_no_harm(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await quiet()
+        rig.publisher.set_wants(rig.subscriber, Wants(9, (Want(BTC), Want(ETH, preference="snapshot_only"))))
+        rig.exchange.connections[0].say(trade(0, "KRW-ETH", "SNAPSHOT"), trade(1))
+        await trio.sleep(5)
+        nursery.cancel_scope.cancel()
+    assert [item[1] for item in rig.received() if item[0] == "event"] == [BTC, ETH, BTC]
+
+
+async def test_a_topic_has_one_spelling() -> None:
+    for key in ("orderbook.30/KRW-BTC", "orderbook@0/KRW-BTC", "orderbook@1e4/KRW-BTC", "orderbook@10000.0/KRW-BTC"):
+        assert "one spelling" in refusal_of(key, ("orderbook",), other="private")
+    assert refusal_of("orderbook.5@10000/KRW-BTC", ("orderbook",), other="private") == ""
+    assert "served by the actor `private`" in refusal_of("myOrder", ("orderbook",), other="private")
+    assert "not a price step" in refusal_of("orderbook@-1/KRW-BTC", ("orderbook",), other="private")
+
+
+async def test_too_many_requests_holds_for_the_next_connection_as_well(autojump_clock: MockClock) -> None:
+    rig = Rig()
+
+    def answer(connection: FakeConnection, _request: object) -> None:
+        connection.say(ErrorFrame("TOO_MANY_REQUEST", "slow down"))
+        connection.lose("server closed the connection with 1000")
+
+    rig.exchange.on_request = answer
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await trio.sleep(60)
+        nursery.cancel_scope.cancel()
+    requests = [at_s for connection in rig.exchange.connections for at_s, _ in connection.requests]
+    assert min(later - earlier for earlier, later in itertools.pairwise(requests)) >= 5
+
+
+async def test_an_exchange_that_refuses_from_the_start_is_told_with_the_reason(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC)
+    rig.exchange.refusals = [HandshakeRefused(503)] * 3
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await quiet()
+        nursery.cancel_scope.cancel()
+    items = [item for item in rig.received() if item[0] in {"down", "up"}]
+    assert [item[0] for item in items] == ["down", "up"]
+    assert "503" in str(items[0][2])

@@ -13,8 +13,9 @@ import structlog
 import trio
 
 from actors.runtime.actor import Actor
+from actors.runtime.asking import ask
 from actors.runtime.counters import Counters
-from actors.runtime.dialling import Dial, request
+from actors.runtime.dialling import Dial
 from actors.runtime.publishing import Publisher, Stream
 from actors.runtime.serving import serve_channel
 from protocols.channel.messages import Event
@@ -42,7 +43,7 @@ class Source:
     """Plays a connection actor: publishes what the test says."""
 
     def __init__(self, name: str) -> None:
-        self.publisher = Publisher(name, 1, Counters())
+        self.publisher = Publisher(name, 1, Counters(), epoch=1_000_000)
         self.publisher.refuse = lambda _topic: ""
         self.publisher.keeps = lambda _topic: False
         self.publisher.link = "connecting"
@@ -92,7 +93,7 @@ class Running:
 
     async def state(self) -> dict[str, Any]:
         """What `upbitd show` gets."""
-        answer: dict[str, Any] = await request(self.run_dir / f"{self.actor.name}.sock", "test", "state")
+        answer: dict[str, Any] = await ask(self.run_dir / f"{self.actor.name}.sock", "test", "state")
         return answer
 
     async def state_when(self, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

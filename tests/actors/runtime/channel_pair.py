@@ -54,7 +54,7 @@ class Served:
 
     def new_publisher(self, incarnation: int) -> Publisher:
         """A publisher as a new life of the actor would have it."""
-        self.publisher = Publisher("public", incarnation, self.counters)
+        self.publisher = Publisher("public", incarnation, self.counters, epoch=incarnation * 1_000_000)
         self.publisher.refuse = lambda topic: "" if "/" in topic else "not a topic"
         return self.publisher
 

@@ -7,12 +7,15 @@ import pytest
 import trio
 import trio.testing
 
-from actors.runtime.dialling import Dial, request
+from actors.runtime.asking import ask
+from actors.runtime.counters import Counters
+from actors.runtime.dialling import Dial
+from actors.runtime.publishing import Publisher
 from actors.runtime.serving import MAX_OPEN_REQUESTS
 from protocols.channel.framing import HEADER, pack_frame
-from protocols.channel.messages import CACHED, LIVE, Down, Event, Gap, Hello, Request, Up, Want, WantProblem
+from protocols.channel.messages import CACHED, LIVE, Down, Event, Gap, Hello, Request, Up, Want, WantProblem, Wants
 from protocols.errors import UpbitdError, UsageError
-from tests.actors.runtime.channel_pair import Served, listening_socket, next_items, served_channel
+from tests.actors.runtime.channel_pair import Served, listening_socket, next_items, served_channel, trade
 
 TOPIC = "trade/KRW-BTC"
 
@@ -259,11 +262,11 @@ async def test_requests_are_answered_or_refused_by_name(tmp_path: Path) -> None:
 
         served.publisher.on_request("echo", echo)
         served.publisher.on_request("fail", fail)
-        assert await request(served.path, "me", "echo", {"a": ["x"]}) == {"got": {"a": ["x"]}}
+        assert await ask(served.path, "me", "echo", {"a": ["x"]}) == {"got": {"a": ["x"]}}
         with pytest.raises(UpbitdError, match="the exchange is away"):
-            await request(served.path, "me", "fail")
+            await ask(served.path, "me", "fail")
         with pytest.raises(UpbitdError, match="it answers echo, fail"):
-            await request(served.path, "me", "unknown")
+            await ask(served.path, "me", "unknown")
 
 
 async def test_a_request_has_a_deadline(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
@@ -274,7 +277,7 @@ async def test_a_request_has_a_deadline(tmp_path: Path, autojump_clock: trio.tes
 
         served.publisher.on_request("hang", hang)
         with pytest.raises(UpbitdError, match=r"did not answer 'hang' within 1 s"):
-            await request(served.path, "me", "hang", timeout_s=1)
+            await ask(served.path, "me", "hang", timeout_s=1)
 
 
 async def test_too_many_open_requests_are_refused_and_the_link_lives(tmp_path: Path) -> None:
@@ -399,3 +402,184 @@ async def test_down_is_told_to_who_dials_while_the_source_is_away(tmp_path: Path
         (down,) = await next_items(feed, 1)
     assert isinstance(down, Down)
     assert (down.reason, down.parked) == ("no keys", True)
+
+
+DEEP = b"\x91" * 100_000
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"\x94\xa5hello\xa2\xff\xfe\x01\x01",  # a name that is not UTF-8
+        b"\x95\xa5hello\xa2me\x01\x01" + DEEP,  # a further field, nested too deep
+        DEEP,
+        b"\xa5hello",
+        b"",
+    ],
+)
+async def test_no_bytes_of_a_peer_end_the_serving_actor(tmp_path: Path, greeting: bytes) -> None:
+    async with served_channel(tmp_path) as served:
+        stream = await trio.open_unix_socket(str(served.path))
+        async with stream:
+            await stream.send_all(pack_frame(greeting))
+            assert await stream.receive_some() == b""
+        assert served.counters.snapshot()["channel_errors"] == 1
+
+
+async def test_an_answer_that_cannot_be_sent_is_an_error_of_the_reply(tmp_path: Path) -> None:
+    async with served_channel(tmp_path) as served:
+
+        async def answer(_question: Request) -> object:
+            return {"a": object()}
+
+        served.publisher.on_request("state", answer)
+        with pytest.raises(UpbitdError, match="cannot be sent"):
+            await ask(served.path, "me", "state")
+
+
+@pytest.mark.parametrize("answer", [pack_frame(b"\xc1"), pack_frame(DEEP), pack_frame(b"\x92\xa8accepted\xa1\xff")])
+async def test_an_unreadable_answer_is_told(tmp_path: Path, answer: bytes) -> None:
+    path = tmp_path / "public.sock"
+    with listening_socket(path) as listener, trio.fail_after(10):
+
+        async def serve() -> None:
+            with trio.socket.from_stdlib_socket(listener.dup()) as accepting:
+                client, _ = await accepting.accept()
+            with client:
+                await client.recv(65536)
+                await client.send(answer)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve)
+            with pytest.raises(UpbitdError, match="unreadable"):
+                await ask(path, "me", "state")
+
+
+async def test_a_flood_of_refused_wants_is_named_up_to_a_limit(tmp_path: Path) -> None:
+    async with served_channel(tmp_path) as served, served.dial() as feed:
+        served.publisher.link = "up"
+        await feed.want([Want(f"bad-{number}") for number in range(25_000)])
+        problems = [item for item in await next_items(feed, 1002) if isinstance(item, WantProblem)]
+    assert len(problems) == 1001
+    assert "20001 in all" in problems[-1].reason
+
+
+async def ask_for_ever(stream: trio.SocketStream) -> None:
+    while True:
+        await stream.send_all(pack_frame(msgspec.msgpack.encode(Request(1, "state"))))
+
+
+async def test_a_client_that_asks_and_never_reads_is_cut(tmp_path: Path) -> None:
+    async with served_channel(tmp_path) as served:
+
+        async def answer(_question: Request) -> object:
+            return b"x" * 1_000_000
+
+        served.publisher.on_request("state", answer)
+        stream = await trio.open_unix_socket(str(served.path))
+        async with stream:
+            await stream.send_all(pack_frame(msgspec.msgpack.encode(Hello("greedy", 1))))
+            with pytest.raises(trio.BrokenResourceError):
+                await ask_for_ever(stream)
+        cut = [entry for entry in served.logged.entries if entry["event"] == "channel.client_cut"]
+    assert cut[0]["client"] == "greedy"
+
+
+async def test_wants_declared_while_dialling_are_not_lost(tmp_path: Path) -> None:
+    async with served_channel(tmp_path) as served, served.dial() as feed, trio.open_nursery() as nursery:
+        nursery.start_soon(feed.receive)
+        for number in range(50):
+            await feed.want_topics(TOPIC, f"trade/KRW-X{number}")
+            await trio.lowlevel.checkpoint()
+        await wait_until_wanted(served, TOPIC, "trade/KRW-X49")
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_want_at_the_moment_of_a_loss_raises_nothing_and_is_declared_later(tmp_path: Path) -> None:
+    async with served_channel(tmp_path) as served, served.dial() as feed:
+        served.publisher.link = "up"
+        await feed.want_topics(TOPIC)
+        await next_items(feed, 1)
+        assert feed._stream is not None
+        feed._stream.socket.shutdown(2)
+        await feed.want_topics("trade/KRW-ETH")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(next_items, feed, 10)
+            await wait_until_wanted(served, "trade/KRW-ETH")
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_server_that_is_never_readable_is_dialled_slower_and_slower(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    path = tmp_path / "public.sock"
+    dials = 0
+    with listening_socket(path) as listener:
+        served = Served(path, listener)
+
+        async def serve() -> None:
+            nonlocal dials
+            with trio.socket.from_stdlib_socket(listener.dup()) as accepting:
+                while True:
+                    client, _ = await accepting.accept()
+                    dials += 1
+                    await client.send(pack_frame(b"\xc1"))
+                    client.close()
+
+        async with served.dial() as feed, trio.open_nursery() as nursery:
+            nursery.start_soon(serve)
+            with trio.move_on_after(30):
+                while True:
+                    await feed.receive()
+            nursery.cancel_scope.cancel()
+    assert 30 <= dials <= 40
+
+
+async def test_a_link_closed_while_it_dials_stays_closed(tmp_path: Path) -> None:
+    async with served_channel(tmp_path) as served:
+        feed = served.dial()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(feed.receive)
+            await trio.lowlevel.checkpoint()
+            await feed.aclose()
+        assert await feed.receive() == []
+
+
+async def test_parked_and_no_longer_parked_are_both_told(tmp_path: Path) -> None:
+    async with served_channel(tmp_path) as served, served.dial() as feed:
+        served.publisher.link = "connecting"
+        await feed.want_topics(TOPIC)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(feed.receive)
+            await wait_until_wanted(served, TOPIC)
+            served.publisher.go_down("refused", now_ns=1)
+        served.publisher.go_down("no keys", now_ns=2, parked=True)
+        served.publisher.go_down("no keys", now_ns=3, parked=True)
+        served.publisher.go_down("refused", now_ns=4)
+        served.publisher.go_up(now_ns=5)
+        items = await next_items(feed, 4 - 1)
+    told = [(item.parked, item.reason) for item in items if isinstance(item, Down)]
+    assert told == [(True, "no keys"), (False, "refused")]
+
+
+def test_epochs_grow_over_restarts_of_the_whole_tree() -> None:
+    counters = Counters()
+    first = Publisher("public", 1, counters)
+    first.go_up(now_ns=0)
+    second = Publisher("public", 1, counters)
+    assert second.epoch >= first.epoch - 1
+    assert second.epoch > 1_700_000_000_000
+
+
+def test_a_topic_that_comes_back_within_an_epoch_uses_no_number_twice() -> None:
+    publisher = Publisher("public", 1, Counters())
+    publisher.refuse = lambda _topic: ""
+    subscriber = publisher.attach("one", lambda: None)
+    numbers = []
+    for version in range(3):
+        publisher.set_wants(subscriber, Wants(2 * version, (Want(TOPIC),)))
+        for _ in range(3):
+            publisher.publish(publisher.streams[TOPIC], trade(1), 1, 1)
+            numbers.append(publisher.streams[TOPIC].sequence)
+        publisher.set_wants(subscriber, Wants(2 * version + 1, ()))
+    assert numbers == list(range(1, 10))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from protocols.channel.continuity import Continuity
 from protocols.channel.framing import FrameSplitter, pack_frame
 from protocols.channel.messages import Down, Event, Gap, Up
-from protocols.channel.outbox import MAX_MARKERS_WHEN_FULL, Outbox
+from protocols.channel.outbox import Outbox
 
 ANYTHING = msgspec.msgpack.Decoder(Event[int] | Gap | Down | Up)
 EPOCH = 1
@@ -53,20 +53,20 @@ def test_the_writer_is_woken_once_until_it_takes() -> None:
     wakes = Wakes()
     outbox = Outbox(wakes)
     outbox.put_every("t", EPOCH, 1, event_frame("t", 1))
-    outbox.put_latest("u", event_frame("u", 1))
+    outbox.put_latest("u", EPOCH, 1, event_frame("u", 1))
     outbox.put_marker(pack_frame(msgspec.msgpack.encode(Up(1, 0.0, 0))))
     assert wakes.count == 1
     take_all(outbox)
-    outbox.put_latest("u", event_frame("u", 2))
+    outbox.put_latest("u", EPOCH, 2, event_frame("u", 2))
     assert wakes.count == 2
 
 
 def test_latest_replaces_in_place_and_says_how_many() -> None:
     outbox = Outbox(Wakes())
-    outbox.put_latest("a", event_frame("a", 1))
-    outbox.put_latest("b", event_frame("b", 1))
-    outbox.put_latest("a", event_frame("a", 2))
-    outbox.put_latest("a", event_frame("a", 3))
+    outbox.put_latest("a", EPOCH, 1, event_frame("a", 1))
+    outbox.put_latest("b", EPOCH, 1, event_frame("b", 1))
+    outbox.put_latest("a", EPOCH, 2, event_frame("a", 2))
+    outbox.put_latest("a", EPOCH, 3, event_frame("a", 3))
     taken = [(item.topic, item.sequence, merged) for item, merged in take_all(outbox) if isinstance(item, Event)]
     # `a` keeps its place at the head of the line although it was replaced twice.
     assert taken == [("a", 3, 2), ("b", 1, 0)]
@@ -75,11 +75,11 @@ def test_latest_replaces_in_place_and_says_how_many() -> None:
 
 def test_a_marker_keeps_its_place_among_events_of_all_lanes() -> None:
     outbox = Outbox(Wakes())
-    outbox.put_latest("a", event_frame("a", 1))
-    outbox.put_sampled("s", event_frame("s", 1))
+    outbox.put_latest("a", EPOCH, 1, event_frame("a", 1))
+    outbox.put_sampled("s", EPOCH, 1, event_frame("s", 1))
     outbox.put_every("t", EPOCH, 1, event_frame("t", 1))
     outbox.put_marker(pack_frame(msgspec.msgpack.encode(Down(1, "gone", 0))))
-    outbox.put_latest("a", event_frame("a", 2))
+    outbox.put_latest("a", EPOCH, 2, event_frame("a", 2))
     items = [item for item, _ in take_all(outbox, s=1.0)]
     assert isinstance(items[3], Down)
     assert {item.topic for item in items[:3] if isinstance(item, Event)} == {"a", "s", "t"}
@@ -88,10 +88,10 @@ def test_a_marker_keeps_its_place_among_events_of_all_lanes() -> None:
 
 def test_sampled_topics_are_due_once_in_their_interval() -> None:
     outbox = Outbox(Wakes())
-    outbox.put_sampled("s", event_frame("s", 1))
+    outbox.put_sampled("s", EPOCH, 1, event_frame("s", 1))
     assert [item.sequence for item, _ in take_all(outbox, 0.0, s=0.5) if isinstance(item, Event)] == [1]
-    outbox.put_sampled("s", event_frame("s", 2))
-    outbox.put_sampled("s", event_frame("s", 3))
+    outbox.put_sampled("s", EPOCH, 2, event_frame("s", 2))
+    outbox.put_sampled("s", EPOCH, 3, event_frame("s", 3))
     assert take_all(outbox, 0.1, s=0.5) == []
     assert outbox.next_due_s(now_s=0.1) == pytest.approx(0.5)
     assert [(item.sequence, merged) for item, merged in take_all(outbox, 0.5, s=0.5) if isinstance(item, Event)] == [
@@ -103,9 +103,9 @@ def test_sampled_topics_are_due_once_in_their_interval() -> None:
 def test_an_event_beside_a_waiting_sample_still_wakes_the_writer() -> None:
     wakes = Wakes()
     outbox = Outbox(wakes)
-    outbox.put_sampled("s", event_frame("s", 1))
+    outbox.put_sampled("s", EPOCH, 1, event_frame("s", 1))
     take_all(outbox, 0.0, s=10.0)
-    outbox.put_sampled("s", event_frame("s", 2))
+    outbox.put_sampled("s", EPOCH, 2, event_frame("s", 2))
     take_all(outbox, 0.1, s=10.0)
     before = wakes.count
     outbox.put_every("t", EPOCH, 1, event_frame("t", 1))
@@ -126,20 +126,61 @@ def test_a_full_lane_drops_the_newest_and_announces_the_range() -> None:
     assert [item.sequence for item, _ in take_all(outbox) if isinstance(item, Event)] == [21]
 
 
-def test_markers_go_in_although_the_lane_is_full_until_the_client_is_hopeless() -> None:
+def marker(text: str = "") -> bytes:
+    return pack_frame(msgspec.msgpack.encode(Down(1, text, 0)))
+
+
+def test_markers_go_in_although_the_lane_is_full() -> None:
     outbox = Outbox(Wakes(), limit_bytes=1)
     outbox.put_every("t", EPOCH, 1, event_frame("t", 1))
-    for sequence in range(2, MAX_MARKERS_WHEN_FULL + 3):
-        assert not outbox.is_hopeless
-        outbox.put_every("t", EPOCH, sequence, event_frame("t", sequence))
-        outbox.put_marker(pack_frame(msgspec.msgpack.encode(Up(1, 0.0, 0))))
-    assert outbox.is_hopeless
+    outbox.put_every("t", EPOCH, 2, event_frame("t", 2))
+    outbox.put_marker(marker())
+    items = [item for item, _ in take_all(outbox)]
+    assert items == [Event("t", EPOCH, 1, 0, 0, 0, 1), Gap("t", EPOCH, 2, 2, "subscriber too slow"), Down(1, "", 0)]
+
+
+def test_who_leaves_twice_the_limit_unread_is_hopeless_and_costs_no_more() -> None:
+    wakes = Wakes()
+    outbox = Outbox(wakes, limit_bytes=1000)
+    while not outbox.is_hopeless:
+        assert outbox.waiting_bytes <= 2000
+        outbox.put_marker(marker("x" * 100))
+    assert wakes.count == 2, "the writer is told, although it is waiting already"
+    waiting = outbox.waiting_bytes
+    for number in range(1000):
+        outbox.put_marker(marker("x" * 100))
+        outbox.put_latest("t", EPOCH, number, event_frame("t", number))
+        outbox.put_every("u", EPOCH, number, event_frame("u", number))
+    assert outbox.waiting_bytes == waiting
+
+
+def test_a_frozen_latest_subscriber_does_not_grow_with_each_reconnect() -> None:
+    outbox = Outbox(Wakes(), limit_bytes=100_000)
+    for epoch in range(1, 400):
+        for topic in range(50):
+            outbox.put_latest(f"topic-{topic}", epoch, 1, event_frame(f"topic-{topic}", 1, epoch))
+        outbox.put_marker(marker())
+        assert outbox.waiting_bytes <= 210_000
+    kinds = [type(item).__name__ for item, _ in take_all(outbox)]
+    assert kinds.count("Event") >= 1000
+    assert kinds.count("Gap") >= 50
+
+
+def test_one_who_always_catches_up_is_never_hopeless() -> None:
+    outbox = Outbox(Wakes(), limit_bytes=100)
+    for sequence in range(1, 5000):
+        outbox.put_every("t", EPOCH, 3 * sequence, event_frame("t", 3 * sequence))
+        outbox.put_every("t", EPOCH, 3 * sequence + 1, event_frame("t", 3 * sequence + 1))
+        outbox.put_every("t", EPOCH, 3 * sequence + 2, event_frame("t", 3 * sequence + 2))
+        outbox.put_marker(marker())
+        take_all(outbox)
+    assert not outbox.is_hopeless
 
 
 def test_a_forgotten_topic_leaves_the_outbox() -> None:
     outbox = Outbox(Wakes(), limit_bytes=1)
-    outbox.put_latest("a", event_frame("a", 1))
-    outbox.put_sampled("a", event_frame("a", 1))
+    outbox.put_latest("a", EPOCH, 1, event_frame("a", 1))
+    outbox.put_sampled("a", EPOCH, 1, event_frame("a", 1))
     outbox.put_every("b", EPOCH, 1, event_frame("b", 1))
     outbox.put_every("a", EPOCH, 2, event_frame("a", 2))
     outbox.put_every("b", EPOCH, 2, event_frame("b", 2))
@@ -158,7 +199,7 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS, st.integers(1, 600))
+@given(STEPS, st.integers(150, 600))
 def test_a_subscriber_can_always_prove_what_it_missed(steps: list[tuple[str, object]], limit_bytes: int) -> None:
     """Whatever is put and taken when: each event is delivered, announced as merged, or inside an announced gap."""
     outbox = Outbox(Wakes(), limit_bytes=limit_bytes)
@@ -170,6 +211,8 @@ def test_a_subscriber_can_always_prove_what_it_missed(steps: list[tuple[str, obj
         now_s += 0.1
         if action == "take":
             received += read(outbox.take(int(str(argument)), now_s=now_s, intervals_s={"sampled-1": 0.3}))
+        elif outbox.is_hopeless:
+            return  # It is cut here; what it missed ends with its link.
         elif action == "epoch":
             epoch += 1
             sequences.clear()
@@ -182,9 +225,9 @@ def test_a_subscriber_can_always_prove_what_it_missed(steps: list[tuple[str, obj
             if topic.startswith("every"):
                 outbox.put_every(topic, epoch, sequences[topic], frame)
             elif topic.startswith("latest"):
-                outbox.put_latest(topic, frame)
+                outbox.put_latest(topic, epoch, sequences[topic], frame)
             else:
-                outbox.put_sampled(topic, frame)
+                outbox.put_sampled(topic, epoch, sequences[topic], frame)
     for _ in range(1000):
         now_s += 0.3
         received += read(outbox.take(10_000, now_s=now_s, intervals_s={"sampled-1": 0.3}))
