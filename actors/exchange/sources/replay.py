@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from actors.exchange.sources.source import Sink
 from protocols.errors import SettingsError
+from protocols.unreadable import UNREADABLE
 from protocols.upbit.requests import Subscription, split_depth
 
 StreamKey = tuple[str, str]
@@ -63,7 +64,7 @@ def load_recording(path: Path) -> tuple[RecordedFrame, ...]:
         try:
             line = _LINE.decode(raw)
             key = _stream_of(line.text)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise SettingsError(f"replay file {path}, line {number}: {error}") from None
         if line.sender == "exchange":
             begin_s = line.received_s if begin_s is None else begin_s

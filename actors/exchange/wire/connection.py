@@ -9,7 +9,6 @@ import random
 import socket
 import struct
 import time
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,6 +18,7 @@ from wsproto import events
 from wsproto.connection import ConnectionState
 
 from actors.exchange.sources.source import Source
+from actors.exchange.wire.history import KEPT_SAID_BYTES, SaidByClient
 from actors.exchange.wire.outgoing import Outgoing, binary_frame
 from protocols.upbit.encoding import encode_message
 from protocols.upbit.limits import SlidingWindow
@@ -32,9 +32,6 @@ UP_EVERY_S: Final = 10.0
 UP_FIRST_S: Final = (5.8, 7.5)
 LINGER_S: Final = 1.0
 """How long the peer has to answer a close frame before the socket is closed all the same."""
-
-KEPT_RECEIVED_BYTES: Final = 512 * 1024
-"""Messages of the client that `/_simulator/state` still shows, per connection."""
 
 _READ_BYTES: Final = 16 * 1024
 
@@ -79,9 +76,7 @@ class WebSocketConnection:
         self.opened_s = time.monotonic()
         self.sent_frames = 0
         self.ended = ""
-        self._received: deque[tuple[float, str]] = deque()
-        self._received_bytes = 0
-        self._received_total = 0
+        self._said = SaidByClient()
         self._subscriptions: tuple[Subscription, ...] = ()
         self._stream = stream
         self._websocket = websocket
@@ -100,8 +95,12 @@ class WebSocketConnection:
         """`private` or `public`, by the path."""
         return "private" if self.path.endswith("/private") else "public"
 
-    def report(self) -> dict[str, object]:
-        """What `GET /_simulator/state` says about this connection; times are those of the machine's monotonic clock."""
+    def report(self, *, said_bytes: int = KEPT_SAID_BYTES) -> dict[str, object]:
+        """What `GET /_simulator/state` says about this connection; times are those of the machine's monotonic clock.
+
+        Args:
+            said_bytes: how much of what the client said is in it, the newest.
+        """
         return {
             "id": self.number,
             "path": self.path,
@@ -111,8 +110,8 @@ class WebSocketConnection:
             "sent_frames": self.sent_frames,
             "format": self.format.value,
             "subscription": [{"type": sub.type, "codes": sub.codes, "level": sub.level} for sub in self._subscriptions],
-            "received_total": self._received_total,
-            "received": [{"t_s": t_s, "text": text} for t_s, text in self._received],
+            "received_total": self._said.total,
+            "received": self._said.report(said_bytes),
             "stalled": self._is_stalled,
             "ended": self.ended,
         }
@@ -252,7 +251,7 @@ class WebSocketConnection:
 
     def _handle_message(self, message: bytes) -> None:
         now_s = trio.current_time()
-        self._remember(message)
+        self._said.add(message)
         if self._is_stalled or self._is_closing or self._is_failing:
             return
         if any(window.permit_at_s(now_s) > now_s for window in self._windows):
@@ -267,13 +266,6 @@ class WebSocketConnection:
             self._follow(parse_request(message))
         except RequestRefused as refused:
             self._fail(refused.name, refused.message)
-
-    def _remember(self, message: bytes) -> None:
-        self._received.append((time.monotonic(), message.decode("utf-8", "replace")))
-        self._received_total += 1
-        self._received_bytes += len(message)
-        while self._received_bytes > KEPT_RECEIVED_BYTES:
-            self._received_bytes -= len(self._received.popleft()[1].encode())
 
     def _start_up_series(self) -> None:
         if not self._says_up and self._nursery is not None:

@@ -69,7 +69,7 @@ def decode_fault(body: bytes) -> Fault:
     """Read a fault.
 
     Raises:
-        msgspec.ValidationError, msgspec.DecodeError: the message says what is wrong and where.
+        UNREADABLE: the message says what is wrong and where.
     """
     return _DECODER.decode(body)
 

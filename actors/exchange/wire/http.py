@@ -15,6 +15,9 @@ MAX_REQUEST_BYTES: Final = 64 * 1024
 REQUEST_DEADLINE_S: Final = 15.0
 """From the first wait for a request to its last byte; a peer that dribbles is dropped then."""
 
+ANSWER_DEADLINE_S: Final = 15.0
+"""For a peer to take an answer; one that does not read is dropped then."""
+
 _READ_BYTES: Final = 16 * 1024
 _MOST_ADDRESSES: Final = 10_000
 _ORIGIN_PERIOD_S: Final = 10.0
@@ -60,7 +63,7 @@ class HttpLink:
 
     Raises from its methods:
         h11.RemoteProtocolError: the peer does not speak HTTP, or its request is above 64 KiB.
-        trio.TooSlowError: a request took too long.
+        trio.TooSlowError: a request, or taking an answer, took too long.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -104,7 +107,8 @@ class HttpLink:
         if not self._is_head:
             data += self._http.send(h11.Data(data=answer.body)) or b""
         data += self._http.send(h11.EndOfMessage()) or b""
-        await self._stream.send_all(data)
+        with trio.fail_after(ANSWER_DEADLINE_S):
+            await self._stream.send_all(data)
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
         self._raw = bytearray(self._http.trailing_data[0])

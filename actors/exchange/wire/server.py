@@ -5,12 +5,10 @@ tasks, and whatever it sends wrong ends its own connection only.
 """
 
 import random
-from collections import deque
 from contextlib import suppress
 from typing import Final
 
 import h11
-import msgspec
 import trio
 import wsproto
 from wsproto import events
@@ -20,7 +18,9 @@ from actors.exchange.settings import SimulatorSettings
 from actors.exchange.sources.source import Source
 from actors.exchange.wire.connection import WebSocketConnection
 from actors.exchange.wire.faults import Close, Fault, Garbage, Refusals, Refuse, Reset, Stall, decode_fault
+from actors.exchange.wire.history import KEPT_ENDED_SAID_BYTES, EndedConnections
 from actors.exchange.wire.http import (
+    ANSWER_DEADLINE_S,
     AddressLimits,
     HttpAnswer,
     HttpLink,
@@ -30,12 +30,11 @@ from actors.exchange.wire.http import (
     remaining_header,
 )
 from actors.exchange.wire.keys import KeyRing
+from protocols.unreadable import UNREADABLE
 from protocols.upbit.tokens import TokenRefused
 
 PUBLIC_PATH: Final = "/websocket/v1"
 PRIVATE_PATH: Final = "/websocket/v1/private"
-KEPT_ENDED: Final = 100
-"""Connections that have ended and are still shown by `/_simulator/state`."""
 
 
 class ExchangeServer:
@@ -53,9 +52,8 @@ class ExchangeServer:
         self._refusals = Refusals()
         self._rng = random.Random(f"{settings.seed}/connections")  # noqa: S311 - phases of timers, not a secret
         self._keys = KeyRing({settings.access_key: settings.secret_key} if settings.access_key else {})
-        self._ended: deque[WebSocketConnection] = deque(maxlen=KEPT_ENDED)
+        self._ended = EndedConnections()
         self._connections: dict[int, WebSocketConnection] = {}
-        self._sent_by_ended = 0
         self.handshakes = 0
         self.refused = 0
 
@@ -71,7 +69,7 @@ class ExchangeServer:
             "handshakes": self.handshakes,
             "refused": self.refused,
             "connections": len(self._connections),
-            "sent_frames": self._sent_by_ended + sent,
+            "sent_frames": self._ended.sent_frames + sent,
         }
 
     async def handle(self, stream: trio.abc.Stream) -> None:
@@ -138,12 +136,9 @@ class ExchangeServer:
 
     async def _serve_websocket(self, stream: trio.abc.Stream, request: HttpRequest, peer: str, access_key: str) -> None:
         number = self.handshakes  # Before anything is awaited: the next handshake counts on.
-        websocket = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
-        websocket.receive_data(request.raw)
-        if not isinstance(next(websocket.events(), None), events.Request):
-            raise RemoteProtocolError("no request for a WebSocket")
-        headers = [(b"remaining-req", b"group=websocket; min=300; sec=3"), (b"limit-by-ip", b"Yes")]
-        await stream.send_all(websocket.send(events.AcceptConnection(extra_headers=headers)))
+        websocket, accepted = _accept(request)
+        with trio.fail_after(ANSWER_DEADLINE_S):
+            await stream.send_all(accepted)
         connection = WebSocketConnection(
             number=number,
             stream=stream,
@@ -162,8 +157,9 @@ class ExchangeServer:
             await connection.run()
         finally:
             del self._connections[number]
-            self._ended.append(connection)
-            self._sent_by_ended += connection.sent_frames
+            # Its report and not the connection itself, whose buffers would stay with it.
+            report = connection.report(said_bytes=KEPT_ENDED_SAID_BYTES)
+            self._ended.add(report, sent_frames=connection.sent_frames)
 
     # Plain requests.
 
@@ -193,13 +189,13 @@ class ExchangeServer:
             "handshakes": self.handshakes,
             "refused": self.refused,
             "connections": [connection.report() for connection in self._connections.values()],
-            "ended": [connection.report() for connection in self._ended],
+            "ended": self._ended.reports(),
         }
 
     def _take_fault(self, body: bytes) -> HttpAnswer:
         try:
             fault = decode_fault(body)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             return error_answer(400, "invalid_fault", str(error))
         return json_answer(200, {"applied_to": self.apply_fault(fault)})
 
@@ -220,6 +216,24 @@ class ExchangeServer:
                 case Garbage():
                     connection.push(fault.text.encode())
         return len(hit)
+
+
+def _accept(request: HttpRequest) -> tuple[wsproto.WSConnection, bytes]:
+    """Make the protocol state of a WebSocket and the answer to its handshake.
+
+    Raises:
+        RemoteProtocolError, LocalProtocolError: it is no handshake.
+    """
+    websocket = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
+    try:
+        websocket.receive_data(request.raw)
+    except UnicodeError as error:
+        # wsproto reads Host as IDNA and the lists as ASCII, and lets the codec's error through (1.3).
+        raise RemoteProtocolError(f"a header of the handshake is not text: {error}") from None
+    if not isinstance(next(websocket.events(), None), events.Request):
+        raise RemoteProtocolError("no request for a WebSocket")
+    headers = [(b"remaining-req", b"group=websocket; min=300; sec=3"), (b"limit-by-ip", b"Yes")]
+    return websocket, websocket.send(events.AcceptConnection(extra_headers=headers))
 
 
 def _is_target(fault: Fault, connection: WebSocketConnection) -> bool:

@@ -109,6 +109,8 @@ def test_its_markets_are_those_of_the_recording() -> None:
         (b'{"received_s": 1, "from": "client", "text": "[]"}\n', "no frame"),
         (b"nonsense\n", "line 1"),
         (b'{"received_s": 1, "from": "exchange", "text": "no json"}\n', "line 1"),
+        (b'{"received_s": 1, "from": "exchange", "text": "\xff"}\n', "line 1"),
+        (b'{"received_s": 1, "from": "exchange", "text": "[]", "more": ' + b"[" * 60_000, "line 1"),
     ],
 )
 def test_a_file_that_is_no_recording_is_refused_by_its_line(content: bytes, message: str, tmp_path: Path) -> None:
