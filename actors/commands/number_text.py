@@ -22,6 +22,14 @@ def amount_text(value: float | Decimal | str | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def order_price_text(order_type: str, state: str, price: float | Decimal | str | None) -> str:
+    """An order's price; for a market buy, whose `price` is a sum of money, `for 367,000`.
+
+    In a `trade` event the price is that of the fill, whatever the type.
+    """
+    return f"for {amount_text(price)}" if order_type == "price" and state != "trade" else amount_text(price)
+
+
 def rate_text(rate: float | None) -> str:
     """A change rate with its sign: `+0.64%`; `-` when there is none."""
     return "-" if rate is None else f"{rate:+.2%}"

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from actors.commands.number_text import age_text, amount_text, rate_text, short_amount_text
+from actors.commands.number_text import age_text, amount_text, order_price_text, rate_text, short_amount_text
 
 State = Mapping[str, Any]
 Row = Sequence[RenderableType]
@@ -85,7 +85,7 @@ def _order_row(order: State) -> Row:
         order["ask_bid"].lower(),
         order["order_type"],
         order["state"],
-        amount_text(order["price"]),
+        order_price_text(order["order_type"], order["state"], order["price"]),
         amount_text(order["volume"]),
         amount_text(order["executed_volume"]),
         order["uuid"],

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -10,15 +11,15 @@ import click
 import trio
 
 from actors.commands.event_lines import event_line, json_line, marker_line
-from actors.commands.options import run_dir_option
+from actors.commands.options import Seconds, run_dir_option
 from actors.commands.signals import run_until_signalled
 from actors.commands.topic_arguments import REPORTED_BY, Watched, read_watched
 from actors.runtime.counters import Counters
 from actors.runtime.dialling import Dial, Item
 from actors.runtime.logs import Redaction, configure_logs, get_logger
 from actors.runtime.run_dir import find_actor, find_run_dir
-from protocols.channel.messages import Delivery, Event
-from protocols.errors import SettingsError
+from protocols.channel.messages import Delivery, Event, WantProblem
+from protocols.errors import SettingsError, UpbitdError
 from protocols.reports import Report
 from protocols.upbit.messages import MARKET_TYPES, PRIVATE_TYPES, DataMessage
 
@@ -30,7 +31,7 @@ DEFAULT_SAMPLE_MS: Final = 1000
 @click.argument("codes", metavar="[CODE]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all fields; markers as well.")
 @click.option("--count", type=click.IntRange(min=1), help="End after so many events.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after so many seconds.")
+@click.option("--seconds", type=Seconds(), help="End after so many seconds.")
 @click.option(
     "--delivery",
     type=click.Choice(["every", "latest", "sampled"]),
@@ -59,7 +60,7 @@ def watch(
     watched = read_watched(kind, codes, server=server)
     manner = read_manner(delivery, sample_ms)
     path = find_actor(find_run_dir(run_dir, os.environ), watched.server)
-    printer = Printer(as_json=as_json, count=count)
+    printer = Printer(watched.topics, as_json=as_json, count=count)
     # What concerns the owner comes as markers; the link's own log is for actors.
     configure_logs(level="error", redaction=Redaction())
     try:
@@ -67,6 +68,8 @@ def watch(
         trio.run(run_until_signalled, work)
     except* BrokenPipeError:
         _forget_stdout()
+    if printer.fell_short:
+        raise UpbitdError(f"watch: {printer.printed} of {count} events within {seconds:g} s")
 
 
 class Manner(NamedTuple):
@@ -93,13 +96,23 @@ class Printer:
     """Prints items; one write for each batch.
 
     Attributes:
+        printed: events so far.
         is_done: as many events were printed as were asked for.
+        fell_short: the time was over before that.
     """
 
-    def __init__(self, *, as_json: bool, count: int | None) -> None:
+    def __init__(self, topics: Collection[str], *, as_json: bool, count: int | None) -> None:
         self._as_json = as_json
-        self._left = count
+        self._count = count
+        self._served = set(topics)
+        self.printed = 0
         self.is_done = False
+        self.fell_short = False
+
+    @property
+    def is_short(self) -> bool:
+        """Whether fewer events came than were asked for."""
+        return self._count is not None and self.printed < self._count
 
     def print(self, items: list[Item]) -> None:
         """Print a batch, as far as events are still wanted."""
@@ -107,9 +120,8 @@ class Printer:
         for item in items:
             if isinstance(item, Event):
                 lines.append(json_line(item) if self._as_json else event_line(item))
-                if self._left is not None:
-                    self._left -= 1
-                    self.is_done = self._left == 0
+                self.printed += 1
+                self.is_done = self.printed == self._count
             elif self._as_json:
                 lines.append(json_line(item))
             else:
@@ -117,9 +129,13 @@ class Printer:
                 _write(lines)
                 lines = []
                 click.echo(f"upbitd watch: {marker_line(item)}", err=True)
+            if isinstance(item, WantProblem) and not item.is_held:
+                self._served.discard(item.topic)
             if self.is_done:
                 break
         _write(lines)
+        if not self._served:
+            raise SettingsError("watch: nothing of that is served; see above")
 
 
 def _write(lines: list[str]) -> None:
@@ -140,12 +156,13 @@ def bodies_of(watched: Watched) -> Any:  # noqa: ANN401 - a type or a union of t
 async def _print_events(
     path: Path, watched: Watched, manner: Manner, *, printer: Printer, seconds: float | None
 ) -> None:
-    with trio.move_on_after(float("inf") if seconds is None else seconds):
+    with trio.move_on_after(float("inf") if seconds is None else seconds) as scope:
         dial = Dial(path, f"watch {os.getpid()}", Counters(), get_logger(), bodies=bodies_of(watched))
         async with dial as feed:
             await feed.want_topics(*watched.topics, delivery=manner.delivery, sample_ms=manner.sample_ms)
             while not printer.is_done:
                 printer.print(await feed.receive())
+    printer.fell_short = scope.cancelled_caught and printer.is_short
 
 
 def _forget_stdout() -> None:

@@ -219,17 +219,19 @@ class Publisher:
         for want in wants.wants[:MAX_WANTS]:
             reason = "" if want.topic in subscriber.wants else self.refuse(want.topic)
             if reason:
-                refused.append(WantProblem(want.topic, reason))
+                refused.append(WantProblem(want.topic, reason, is_held=False))
             else:
                 accepted[want.topic] = want
         if len(wants.wants) > MAX_WANTS:
             reason = f"this one and those behind it: more than {MAX_WANTS} wants of one client"
-            refused.append(WantProblem(wants.wants[MAX_WANTS].topic, reason))
+            refused.append(WantProblem(wants.wants[MAX_WANTS].topic, reason, is_held=False))
         self.counters.add("wants_refused", len(refused))
         for problem in refused[:MAX_PROBLEMS]:
             subscriber.send(problem)
         for problem in refused[MAX_PROBLEMS : MAX_PROBLEMS + 1]:
-            subscriber.send(WantProblem(problem.topic, f"{problem.reason} (and others, {len(refused)} in all)"))
+            subscriber.send(
+                WantProblem(problem.topic, f"{problem.reason} (and others, {len(refused)} in all)", is_held=False)
+            )
         self._apply(subscriber, accepted)
         subscriber.send(Accepted(wants.version))
         self.flush()

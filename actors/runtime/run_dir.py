@@ -43,17 +43,19 @@ def find_actor(run_dir: Path, actor: str) -> Path:
         SettingsError: no tree runs there, or it has no such actor; the message says what to do.
     """
     known = actors_in(run_dir)
-    if not known or not _is_served(socket_of(run_dir, known[0])):
+    # A supervisor that was killed leaves its sockets behind; those of one life need not be those of the next.
+    served = [name for name in known if _is_served(socket_of(run_dir, name))]
+    if not served:
         raise SettingsError(
             f"no tree runs in {run_dir}; start one with `upbitd run`, or name its directory with --run-dir"
         )
-    if actor not in known:
-        raise SettingsError(f"no actor {actor!r} in {run_dir}; there are: {', '.join(known)}")
+    if actor not in served:
+        raise SettingsError(f"no actor {actor!r} in {run_dir}; there are: {', '.join(served)}")
     return socket_of(run_dir, actor)
 
 
 def _is_served(path: Path) -> bool:
-    """Whether somebody listens; a supervisor that was killed leaves its socket files behind."""
+    """Whether somebody listens."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(CONNECT_S)
         try:

@@ -127,10 +127,14 @@ class Gap(Struct, array_like=True, tag="gap", frozen=True):
 
 
 class WantProblem(Struct, array_like=True, tag="problem", frozen=True):
-    """A want of this client that is not being served: malformed, unknown to the exchange, or without a snapshot."""
+    """A want of this client that is not being served: malformed, unknown to the exchange, or without a snapshot.
+
+    `is_held`: the want stays, and is served as soon as it can be; otherwise it was refused for good.
+    """
 
     topic: str
     reason: str
+    is_held: bool = True
 
 
 class Reply(Struct, array_like=True, tag="reply", frozen=True):

@@ -17,7 +17,7 @@ ORDERBOOK_UNITS: Final = (1, 5, 15, 30)
 
 FULL_DEPTH: Final = 30
 
-_CODE: Final = re.compile(r"[A-Z0-9]{2,10}-[A-Z0-9._]{1,20}\Z")
+_CODE: Final = re.compile(r"[A-Z0-9]{2,10}-[A-Z0-9]{1,20}\Z")
 _KEY: Final = re.compile(
     r"(?P<type>orderbook(?=[.@/])|candle\.[0-9]+[sm]|[A-Za-z]+)(?:\.(?P<units>[0-9]{1,3}))?(?:@(?P<level>[0-9.e+-]+))?"
     r"(?:/(?P<code>.+))?\Z"

@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 from rich.text import Text
 
-from actors.commands.number_text import age_text, amount_text, rate_text, short_amount_text
+from actors.commands.number_text import age_text, amount_text, order_price_text, rate_text, short_amount_text
+from protocols.unreadable import UNREADABLE
 from supervisor.commands.status import duration
 from supervisor.demo.snapshot import Snapshot, State
 from supervisor.status import ChildStatus
@@ -100,7 +101,7 @@ def order_rows(state: State) -> list[Row]:
         (
             Text(order["code"]),
             Text(order["ask_bid"].lower(), style="green" if order["ask_bid"] == "BID" else "red"),
-            Text(amount_text(order["price"])),
+            Text(order_price_text(order["order_type"], order["state"], order["price"])),
             Text(_filled(order)),
             Text(order["state"], style="dim" if order["state"] in {"done", "cancel"} else "bold"),
         )
@@ -159,7 +160,7 @@ def log_line(raw: bytes) -> Text:
     """One line of the log, short: time, who, what, and its other fields."""
     try:
         fields = msgspec.json.decode(raw, type=dict[str, Any])
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return Text(raw.decode("utf-8", "replace").rstrip(), style="dim")
     time, level = str(fields.pop("time", ""))[11:19], fields.pop("level", "")
     who, what = fields.pop("actor", ""), fields.pop("event", "")

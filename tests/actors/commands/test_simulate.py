@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-m", "actors.commands.simulate"]
+COMMAND = [sys.executable, "-m", "supervisor.main", "simulate"]
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
@@ -55,3 +55,25 @@ def test_a_port_in_use_gets_one_line_and_exit_code_2() -> None:
         ended = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
     assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
+
+
+SIGNAL_WHILE_IT_IMPORTS = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+
+class Signaller(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "actors.exchange.actor":
+            os.kill(os.getpid(), {number})
+
+sys.meta_path.insert(0, Signaller())
+from supervisor.main import run_command
+sys.exit(run_command(["simulate", "--markets", "4"]))
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_it_still_imports_ends_it_with_0(ending: signal.Signals) -> None:
+    program = SIGNAL_WHILE_IT_IMPORTS.format(number=int(ending))
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

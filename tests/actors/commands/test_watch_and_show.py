@@ -214,3 +214,25 @@ async def test_show_of_an_actor_without_a_state_says_so(tmp_path: Path) -> None:
         done = await upbitd(tmp_path, "show", "mine")
     assert done.returncode == 1
     assert b"mine does not answer 'state'" in done.stderr
+
+
+async def test_watch_of_what_the_actor_does_not_serve_ends_with_code_2(tmp_path: Path) -> None:
+    async with serving(tmp_path, "price_monitor") as source:
+        source.publisher.refuse = lambda topic: f"price_monitor serves no {topic!r}"
+        done = await upbitd(tmp_path, "watch", "ticker", "KRW-BTC", "--from", "price_monitor")
+    assert done.returncode == 2
+    assert b"price_monitor serves no 'ticker/KRW-BTC'" in done.stderr
+
+
+async def test_watch_that_falls_short_of_its_count_says_so(tmp_path: Path) -> None:
+    async with serving(tmp_path):
+        done = await upbitd(tmp_path, "watch", "ticker", "KRW-BTC", "--count", "3", "--seconds", "0.2")
+    assert done.returncode == 1
+    assert b"watch: 0 of 3 events within 0.2 s" in done.stderr
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "0", "soon"])
+async def test_watch_takes_only_a_real_time_span(tmp_path: Path, seconds: str) -> None:
+    done = await upbitd(tmp_path, "watch", "ticker", "KRW-BTC", "--seconds", seconds)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1

@@ -68,7 +68,7 @@ def test_frames_before_one_above_the_limit_are_still_given() -> None:
         (Down(1, "gone", 5), ["down", 1, "gone", 5, False]),
         (Up(2, 0.5, 6), ["up", 2, 0.5, 6]),
         (Gap("trade/KRW-BTC", 1, 5, 9, "slow"), ["gap", "trade/KRW-BTC", 1, 5, 9, "slow"]),
-        (WantProblem("x", "bad"), ["problem", "x", "bad"]),
+        (WantProblem("x", "bad"), ["problem", "x", "bad", True]),
         (Reply(1, "", msgspec.Raw(msgpack.packb(None))), ["reply", 1, "", None]),
     ],
 )
