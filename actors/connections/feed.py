@@ -15,6 +15,7 @@ import trio
 from structlog.typing import FilteringBoundLogger
 
 from actors.connections.exchange_settings import ExchangeSettings
+from actors.connections.keep_alive import keep_alive
 from actors.connections.routing import Answer, Router
 from actors.connections.websocket import Connection
 from actors.runtime.publishing import Counter, Publisher
@@ -24,7 +25,6 @@ from protocols.errors import (
     ConnectionLost,
     DecodeFailure,
     HandshakeRefused,
-    HeartbeatTimeout,
     UsageError,
 )
 from protocols.feed_state import FeedInput, FeedState, next_state
@@ -186,7 +186,7 @@ class Feed:
         self._router.unseen = {}
         self._plan.connection_opened(now_s=now_s)
         nursery.start_soon(self._send_requests, connection)
-        nursery.start_soon(self._keep_alive, connection)
+        nursery.start_soon(keep_alive, connection, self._settings, self._counters, lambda: self._received_s)
         if self._settings.audit_interval_s:
             nursery.start_soon(self._audit, connection)
         while True:
@@ -275,29 +275,6 @@ class Feed:
             self._counters.set("topics_sent", len(self._plan.sent))
             return
         raise ConnectionLost(f"a request of {len(frame)} B could not be sent within {SEND_TIMEOUT_S} s; reconnect")
-
-    async def _keep_alive(self, connection: Connection) -> None:
-        """Ping at once, then when the link is quiet, and never later than the ping interval.
-
-        Anything received counts as a sign of life, not only the pong: behind a full pipe a pong may be late.
-        """
-        settings = self._settings
-        last_ping_s = float("-inf")
-        while True:
-            due_s = min(last_ping_s + settings.ping_interval_s, self._received_s + settings.quiet_after_s)
-            # A quiet link gets one ping for each stretch of silence.
-            due_s = max(due_s, last_ping_s + settings.quiet_after_s)
-            if due_s > trio.current_time():
-                await trio.sleep_until(due_s)
-                continue
-            last_ping_s = trio.current_time()
-            with trio.move_on_after(settings.ping_timeout_s):
-                await connection.ping()
-                self._counters.add("pongs")
-                continue
-            if self._received_s < last_ping_s:
-                silent_s = trio.current_time() - self._received_s
-                raise HeartbeatTimeout("exchange", silent_s, settings.ping_timeout_s)
 
     async def _audit(self, connection: Connection) -> None:
         """From time to time, ask the exchange what it thinks is subscribed: it acknowledges nothing by itself."""
