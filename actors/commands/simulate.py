@@ -1,31 +1,20 @@
 """`upbitd simulate`: the simulated exchange in the foreground."""
 
 import json
-import signal
 import sys
+from functools import partial
 from typing import Any
 
 import click
 import trio
 
-from actors.exchange.actor import open_exchange, serve
+from actors.commands.signals import run_until_signalled
 from actors.exchange.settings import SimulatorSettings
-from protocols.errors import SettingsError
 
 _DEFAULTS = SimulatorSettings()
 
 
-class _OneLineCommand(click.Command):
-    """A command whose usage errors are one line: the usage itself stands in `--help`."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401  # click's own signature
-        try:
-            return super().make_context(*args, **kwargs)
-        except click.UsageError as error:
-            raise click.UsageError(error.format_message()) from None
-
-
-@click.command(cls=_OneLineCommand)
+@click.command()
 @click.option("--host", default=_DEFAULTS.host, show_default=True, help="Address to listen on.")
 @click.option("--port", default=_DEFAULTS.port, show_default=True, help="TCP port; 0 takes a free one.")
 @click.option("--markets", default=_DEFAULTS.markets, show_default=True, help="Number of markets, 4 to 855.")
@@ -37,26 +26,22 @@ class _OneLineCommand(click.Command):
 @click.option("--speed", default=1.0, show_default=True, help="With --replay: times faster; 0 as fast as possible.")
 @click.option("--idle-close", "idle_close_s", default=60.0, show_default=True, help="Seconds of silence until a close.")
 @click.option("--limits/--no-limits", default=True, show_default=True, help="Keep the exchange's rate limits.")
-def simulate(**options: Any) -> None:  # noqa: ANN401  # one keyword per option, checked by the struct
+def simulate(**options: Any) -> None:  # noqa: ANN401 - one keyword per option, checked by the struct
     """Serve a simulated Upbit on one port.
 
     Prints one JSON line with its addresses when it serves; SIGINT or SIGTERM ends it with exit code 0.
     """
-    try:
-        trio.run(_serve_until_signal, SimulatorSettings(**options))
-    except SettingsError as error:
-        click.echo(f"upbitd simulate: {error}", err=True)
-        sys.exit(2)
+    trio.run(run_until_signalled, partial(_serve, SimulatorSettings(**options)))
 
 
-async def _serve_until_signal(settings: SimulatorSettings) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        exchange = await open_exchange(settings)
-        async with trio.open_nursery() as nursery:
-            await nursery.start(serve, exchange)
-            _announce(*exchange.address)
-            await anext(signals)
-            nursery.cancel_scope.cancel()
+async def _serve(settings: SimulatorSettings) -> None:
+    # The half second that this takes to import comes when signals are received already: until then SIGTERM kills.
+    from actors.exchange.actor import open_exchange, serve  # noqa: PLC0415 - see above
+
+    exchange = await open_exchange(settings)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve, exchange)
+        _announce(*exchange.address)
 
 
 def _announce(host: str, port: int) -> None:
@@ -64,7 +49,3 @@ def _announce(host: str, port: int) -> None:
     line = {"event": "listening", "http": f"http://{address}", "ws": f"ws://{address}"}
     click.echo(json.dumps(line))
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    simulate()
