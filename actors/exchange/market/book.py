@@ -75,9 +75,6 @@ class Book:
         self.bids = Side(is_ask=False)
         self._places: dict[int, tuple[bool, int]] = {}
 
-    def __contains__(self, order_id: int) -> bool:
-        return order_id in self._places
-
     def side(self, *, is_ask: bool) -> Side:
         """Asks or bids."""
         return self.asks if is_ask else self.bids

@@ -7,18 +7,13 @@ Prices and sizes are counts of 1e-8, times are milliseconds since the epoch.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final
 
 from msgspec import Struct
-
-KEPT_EVENTS: Final = 200_000
-"""Events kept for looking back. Views are folded as events come, so the log need not be kept whole."""
 
 
 class Placed(Struct, frozen=True, gc=False):
     """An order came to rest in the book of `code`."""
 
-    seq: int
     t_ms: int
     code: str
     order_id: int
@@ -34,7 +29,6 @@ class Traded(Struct, frozen=True, gc=False):
     `taker_id` is 0 for a background trader.
     """
 
-    seq: int
     t_ms: int
     code: str
     sequential_id: int
@@ -62,7 +56,6 @@ class Traded(Struct, frozen=True, gc=False):
 class Cancelled(Struct, frozen=True, gc=False):
     """What was left of a resting order (`size_e8`) was taken out of the book."""
 
-    seq: int
     t_ms: int
     code: str
     order_id: int
@@ -73,20 +66,19 @@ Event = Placed | Traded | Cancelled
 
 
 class EventLog:
-    """Append-only log; listeners see each event in order, right when it is appended."""
+    """Append-only log; listeners see each trade in order, right when it is appended.
 
-    def __init__(self, *, kept: int | None = KEPT_EVENTS) -> None:
+    Args:
+        kept: how many events can be looked back at, None for all. Views are folded as events come, so none need be.
+    """
+
+    def __init__(self, *, kept: int | None = 0) -> None:
         self._events: deque[Event] = deque(maxlen=kept)
         self._trade_listeners: list[Callable[[Traded], None]] = []
         self._next_order_id = 1
-        self.appended = 0
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self._events)
-
-    def next_seq(self) -> int:
-        """The number of the event that is about to be appended; 1 for the first."""
-        return self.appended + 1
 
     def next_order_id(self) -> int:
         """A new order id, unique over all markets; background orders have ids too."""
@@ -97,7 +89,6 @@ class EventLog:
     def append(self, event: Event) -> None:
         """Add one event and tell the listeners."""
         self._events.append(event)
-        self.appended += 1
         if isinstance(event, Traded):
             for listener in self._trade_listeners:
                 listener(event)

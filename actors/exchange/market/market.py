@@ -1,6 +1,5 @@
 """One market: the only place that appends its events to the log, and the views that are folded from them."""
 
-from collections import deque
 from typing import Final
 
 from msgspec import Struct
@@ -9,9 +8,6 @@ from actors.exchange.market.book import Book
 from actors.exchange.market.candles import Candles
 from actors.exchange.market.day import DayState, YearRange
 from actors.exchange.market.events import Cancelled, EventLog, Placed, Traded
-
-KEPT_TRADES: Final = 500
-"""Trades of one market kept for looking back, as many as one REST answer holds."""
 
 _IDS_PER_MS: Final = 10_000
 
@@ -50,7 +46,7 @@ class MarketSpec(Struct, frozen=True):
 
 
 class Market:
-    """Book, day, candles and last trades of one market."""
+    """Book, day, candles and last trade of one market."""
 
     def __init__(self, spec: MarketSpec, log: EventLog, year: YearRange) -> None:
         self.spec = spec
@@ -60,7 +56,7 @@ class Market:
         self.day = DayState()
         self.year = year
         self.candles = Candles()
-        self.trades: deque[Traded] = deque(maxlen=KEPT_TRADES)
+        self.last_trade: Traded | None = None
         self.book_changed_ms = 0
         self.book_changes = 0
         self._log = log
@@ -75,7 +71,7 @@ class Market:
         placed_id = self._log.next_order_id() if order_id is None else order_id
         self.book.place(placed_id, is_ask=is_ask, price_e8=price_e8, size_e8=size_e8)
         self._book_changed(t_ms)
-        self._log.append(Placed(self._log.next_seq(), t_ms, self.code, placed_id, is_ask, price_e8, size_e8))
+        self._log.append(Placed(t_ms, self.code, placed_id, is_ask, price_e8, size_e8))
         return placed_id
 
     def cancel(self, t_ms: int, order_id: int) -> int:
@@ -83,7 +79,7 @@ class Market:
         left_e8 = self.book.cancel(order_id)
         if left_e8:
             self._book_changed(t_ms)
-            self._log.append(Cancelled(self._log.next_seq(), t_ms, self.code, order_id, left_e8))
+            self._log.append(Cancelled(t_ms, self.code, order_id, left_e8))
         return left_e8
 
     def take(self, t_ms: int, *, is_buy: bool, size_e8: int, limit_e8: int | None = None, taker_id: int = 0) -> int:
@@ -113,13 +109,11 @@ class Market:
         """Append a trade that the book (or the seeded history) made and fold it into day and candles."""
         self._last_id = max(self._last_id + 1, t_ms * _IDS_PER_MS)
         ask, bid = self.book.asks.best(), self.book.bids.best()
-        trade = Traded(
-            self._log.next_seq(), t_ms, self.code, self._last_id, is_buy, price_e8, size_e8, *ids, *ask, *bid
-        )
+        trade = Traded(t_ms, self.code, self._last_id, is_buy, price_e8, size_e8, *ids, *ask, *bid)
         self.day.apply(trade)
         self.year.apply(trade)
         self.candles.apply(trade)
-        self.trades.append(trade)
+        self.last_trade = trade
         self._log.append(trade)
 
     def _book_changed(self, t_ms: int) -> None:

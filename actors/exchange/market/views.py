@@ -22,18 +22,19 @@ def view(market: Market, topic: Topic, *, now_ms: int, stream_type: str) -> Mark
     """The present message of a topic, None when there is nothing to say (no trade yet, or an unsupported level)."""
     if topic.type == "orderbook":
         return orderbook(market, units=topic.units, level=topic.level, stream_type=stream_type)
-    if not market.trades:
+    last = market.last_trade
+    if last is None:
         return None
     if topic.type == "ticker":
-        return ticker(market, now_ms=now_ms, stream_type=stream_type)
+        return ticker(market, last, now_ms=now_ms, stream_type=stream_type)
     if topic.type == "trade":
-        return trade(market, market.trades[-1], now_ms=now_ms, stream_type=stream_type)
+        return trade(market, last, now_ms=now_ms, stream_type=stream_type)
     return candle(market, topic.type, stream_type=stream_type)
 
 
-def ticker(market: Market, *, now_ms: int, stream_type: str) -> Ticker:
+def ticker(market: Market, last: Traded, *, now_ms: int, stream_type: str) -> Ticker:
     """State of the market after its last trade."""
-    day, year, last = market.day, market.year, market.trades[-1]
+    day, year = market.day, market.year
     day.look(now_ms)
     change_e8 = day.last_e8 - day.prev_close_e8
     rate = round(change_e8 / day.prev_close_e8, _RATE_DIGITS)

@@ -10,7 +10,6 @@ ends in `cancel`; fees of asks come out of the proceeds; `locked` of a `cancel` 
 
 import random
 import uuid
-from collections import deque
 from collections.abc import Callable
 from decimal import Context, Decimal, Inexact, localcontext
 from functools import wraps
@@ -22,8 +21,6 @@ from actors.exchange.market.units import as_decimal
 from actors.exchange.trading.account import Account
 from actors.exchange.trading.order import Order
 from protocols.upbit.messages import REALTIME, MyAsset, MyOrder
-
-KEPT_FINISHED: Final = 1_000
 
 _EXACT: Final = Context(prec=60, traps=[Inexact])
 """Sums and products here have at most 50 digits; one that had to be rounded would be a lost amount, and raises."""
@@ -59,7 +56,6 @@ class Desk:
     def __init__(self, log: EventLog, rng: random.Random, emit: Callable[[str, AccountEvent], None]) -> None:
         self.accounts: dict[str, Account] = {}
         self.orders: dict[int, Order] = {}
-        self.finished: deque[Order] = deque(maxlen=KEPT_FINISHED)
         self._log = log
         self._rng = rng
         self._emit = emit
@@ -189,7 +185,6 @@ class Desk:
     @_exactly
     def _finish(self, order: Order, state: str, t_ms: int) -> None:
         del self.orders[order.order_id]
-        self.finished.append(order)
         self._emit(order.account.access_key, self._order_event(order, state, t_ms))
         if order.locked:
             order.account.move(order.currency, free=order.locked, locked=-order.locked)
@@ -235,7 +230,7 @@ class Desk:
             time_in_force=None,
             trade_fee=trade_fee,
             is_maker=is_maker,
-            identifier=order.identifier,
+            identifier=None,
             smp_type=None,
             prevented_volume=None,
             prevented_locked=_ZERO,

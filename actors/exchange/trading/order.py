@@ -31,7 +31,6 @@ class Order:
         price: Decimal | None,
         volume: Decimal | None,
         t_ms: int,
-        identifier: str | None = None,
     ) -> None:
         self.account = account
         self.market = market
@@ -47,7 +46,6 @@ class Order:
         self.paid_fee = _ZERO
         self.trades_count = 0
         self.created_ms = t_ms
-        self.identifier = identifier
         self.fee_rate = FEE_RATE.get(market.quote, FEE_RATE["BTC"])
         self.reserved_fee = _ZERO if is_ask else self._quote_value() * self.fee_rate
         self.locked = self._needed()

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Final
 
 from actors.exchange.market.day import YearRange
-from actors.exchange.market.events import KEPT_EVENTS, EventLog, Traded
+from actors.exchange.market.events import EventLog, Traded
 from actors.exchange.market.market import Market, MarketSpec
 from actors.exchange.market.units import DAY_MS
 from actors.exchange.market.universe import build_universe
@@ -43,7 +43,7 @@ class Simulation:
         rate: float,
         start_ms: int,
         access_key: str = "",
-        kept_events: int | None = KEPT_EVENTS,
+        kept_events: int | None = 0,
     ) -> None:
         self._rng = random.Random(f"{seed}/events")  # noqa: S311 - a market model, not a secret
         self._rate = rate

@@ -68,7 +68,7 @@ class ExchangeServer:
         return {
             "handshakes": self.handshakes,
             "refused": self.refused,
-            "connections": len(self._connections),
+            "connections": self.connections,
             "sent_frames": self._ended.sent_frames + sent,
         }
 
