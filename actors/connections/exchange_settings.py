@@ -1,13 +1,21 @@
 """Where the exchange is, and how patient a connection to it may be: the shared table `[exchange]` of the settings."""
 
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from actors.connections.addresses import url_problem
 from protocols.errors import SettingsError
 from protocols.upbit.requests import Format
 
-WEBSOCKET_PATH = "/websocket/v1"
+WEBSOCKET_PATH: Final = "/websocket/v1"
+
+DAY_S: Final = 86_400.0
+"""No time of a connection is longer; with that, `inf` and `nan` are refused as well."""
+
+Seconds = Annotated[float, Meta(gt=0, le=DAY_S)]
+SecondsOrNever = Annotated[float, Meta(ge=0, le=DAY_S)]
 
 
 class ExchangeSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,17 +37,17 @@ class ExchangeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     websocket_url: str = "wss://api.upbit.com/websocket/v1"
     rest_url: str = ""
     format: Format = Format.SIMPLE
-    connect_timeout_s: float = 10.0
-    ping_interval_s: float = 20.0
-    quiet_after_s: float = 5.0
-    ping_timeout_s: float = 5.0
-    snapshot_timeout_s: float = 5.0
-    backoff_first_s: float = 0.25
-    backoff_cap_s: float = 30.0
-    audit_interval_s: float = 60.0
+    connect_timeout_s: Seconds = 10.0
+    ping_interval_s: Seconds = 20.0
+    quiet_after_s: Seconds = 5.0
+    ping_timeout_s: Seconds = 5.0
+    snapshot_timeout_s: Seconds = 5.0
+    backoff_first_s: Seconds = 0.25
+    backoff_cap_s: Seconds = 30.0
+    audit_interval_s: SecondsOrNever = 60.0
 
     def __post_init__(self) -> None:
-        """Check the addresses and times.
+        """Check the addresses; the times are checked by their types.
 
         Raises:
             SettingsError: one of them cannot be used.
@@ -47,9 +55,6 @@ class ExchangeSettings(Struct, frozen=True, forbid_unknown_fields=True):
         _check_url("websocket_url", self.websocket_url, ("ws", "wss"))
         if self.rest_url:
             _check_url("rest_url", self.rest_url, ("http", "https"))
-        for name in ("connect_timeout_s", "ping_interval_s", "quiet_after_s", "ping_timeout_s", "snapshot_timeout_s"):
-            if getattr(self, name) <= 0:
-                raise SettingsError(f"exchange.{name} must be above 0, not {getattr(self, name)}")
 
     @property
     def public_url(self) -> str:
@@ -72,6 +77,5 @@ class ExchangeSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or not parts.hostname:
-        raise SettingsError(f"exchange.{name}: {url!r} is not a URL that begins with {' or '.join(schemes)}://")
+    if problem := url_problem(url, schemes):
+        raise SettingsError(f"exchange.{name}: {url!r} cannot be used: {problem}")

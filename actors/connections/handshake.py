@@ -4,6 +4,7 @@ trio-websocket builds and checks the handshake; its answer is read here first, b
 status and with how long to wait, and because what comes behind the answer in the same read belongs to `FrameReader`.
 """
 
+import re
 import ssl
 from collections.abc import Sequence
 from typing import Final
@@ -14,12 +15,15 @@ import trio
 import trio_websocket
 import wsproto.utilities
 
+from actors.connections.addresses import url_problem
+from actors.connections.http_answers import parse_retry_after
 from actors.connections.websocket import READ_BYTES, ControlStream, WebSocketConnection
 from protocols.errors import ConnectionLost, HandshakeRefused, SettingsError
 
 CONNECT_TIMEOUT_S: Final = 10.0
 MAX_HEAD_BYTES: Final = 65536
 MAX_BODY_SAMPLE_BYTES: Final = 1000
+_STATUS: Final = re.compile(r"[0-9]{3}")
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -41,28 +45,29 @@ async def connect_websocket(
         HandshakeRefused: the server answered with another status than 101.
         ConnectionLost: no connection within `timeout_s`, or it broke on the way.
     """
+    if problem := url_problem(url, ("ws", "wss")):
+        raise SettingsError(f"{url!r} is not a WebSocket URL: {problem}; write ws://HOST[:PORT]/PATH or wss://...")
     parts = urlsplit(url)
-    if parts.scheme not in {"ws", "wss"} or not parts.hostname:
-        raise SettingsError(f"{url!r} is not a WebSocket URL; write ws://HOST[:PORT]/PATH or wss://...")
+    host_name = parts.hostname or ""
     is_tls = parts.scheme == "wss"
     port = parts.port or (443 if is_tls else 80)
     with trio.move_on_after(timeout_s):
         try:
             if is_tls:
                 context = ssl_context or ssl.create_default_context()
-                stream: trio.abc.Stream = await _open_tls(parts.hostname, port, context)
+                stream: trio.abc.Stream = await _open_tls(host_name, port, context)
             else:
-                stream = await trio.open_tcp_stream(parts.hostname, port)
+                stream = await trio.open_tcp_stream(host_name, port)
         except (OSError, trio.BrokenResourceError) as error:
-            raise ConnectionLost(f"cannot reach {parts.hostname}:{port}: {error.__cause__ or error}") from None
-        host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
+            raise ConnectionLost(f"cannot reach {host_name}:{port}: {error.__cause__ or error}") from None
+        host = host_name if parts.port is None else f"{host_name}:{port}"
         resource = parts.path + (f"?{parts.query}" if parts.query else "")
         try:
             return await _shake_hands(nursery, stream, host, resource or "/", headers)
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise
-    raise ConnectionLost(f"no WebSocket connection to {parts.hostname}:{port} within {timeout_s} s")
+    raise ConnectionLost(f"no WebSocket connection to {host_name}:{port} within {timeout_s} s")
 
 
 async def _open_tls(host: str, port: int, context: ssl.SSLContext) -> trio.abc.Stream:
@@ -127,7 +132,7 @@ async def _run_background(
             nursery.cancel_scope.shield = True
             task_status.started(nursery)
             await trio.sleep_forever()
-    except* (h11.ProtocolError, wsproto.utilities.ProtocolError):
+    except* (h11.ProtocolError, wsproto.utilities.ProtocolError, UnicodeDecodeError):
         await trio.aclose_forcefully(stream)
 
 
@@ -136,7 +141,7 @@ async def _read_answer(stream: trio.abc.Stream) -> tuple[bytes, bytes]:
 
     Raises:
         HandshakeRefused: the status is not 101; with what the server said of waiting.
-        ConnectionLost: the server ended the connection, or its answer is longer than `MAX_HEAD_BYTES`.
+        ConnectionLost: the server ended the connection, or its answer is longer than `MAX_HEAD_BYTES` or not HTTP.
     """
     data = b""
     while (end := data.find(b"\r\n\r\n")) < 0:
@@ -152,18 +157,17 @@ async def _read_answer(stream: trio.abc.Stream) -> tuple[bytes, bytes]:
     head, rest = data[: end + 4], data[end + 4 :]
     status_line, *lines = head.decode("latin-1").split("\r\n")
     words = status_line.split(" ", 2)
-    if len(words) < 2 or not words[1].isdigit():
-        raise ConnectionLost(f"answer to the upgrade is not HTTP: {status_line[:80]!r}")
+    if len(words) < 2 or not _STATUS.fullmatch(words[1]):
+        # Not shown: it may be our own request, sent back with the keys in it.
+        raise ConnectionLost("answer to the upgrade is not HTTP; is this the address of the exchange?")
     if words[1] != "101":
         fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         raise HandshakeRefused(
             int(words[1]),
-            retry_after_s=_seconds(fields.get("retry-after", "")),
+            retry_after_s=parse_retry_after(fields.get("retry-after", "")),
             body=rest[:MAX_BODY_SAMPLE_BYTES].decode("utf-8", "replace"),
         )
+    if not head.isascii():
+        # wsproto decodes these headers as ASCII. A refusal, which it does not see, may hold what it likes.
+        raise ConnectionLost("answer to the upgrade holds bytes outside ASCII in its headers")
     return head, rest
-
-
-def _seconds(text: str) -> float | None:
-    """Read a Retry-After given in seconds; a date is not used, since the exchange's clock need not be ours."""
-    return float(text) if text.isdigit() else None

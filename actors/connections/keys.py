@@ -8,7 +8,7 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from protocols.errors import AuthenticationError
 
@@ -28,7 +28,7 @@ class Keys:
 
 
 def load_keys(secrets: Mapping[str, str], keys_file: Path | None) -> Keys:
-    """Return the keys: those of the environment when both are set, else those of the file.
+    """Return the keys: those of the environment when both are set, else those of the file; `~` is the owner's home.
 
     Raises:
         AuthenticationError: there are none, or they cannot be used; the message says where they should be.
@@ -39,17 +39,33 @@ def load_keys(secrets: Mapping[str, str], keys_file: Path | None) -> Keys:
     if access_key or secret_key:
         missing = SECRET_KEY if access_key else ACCESS_KEY
         raise AuthenticationError(f"{missing} is not set while the other key is; set both and restart upbitd")
-    if keys_file is None or not keys_file.exists():
-        where = "no keys_file is set" if keys_file is None else f"{keys_file} does not exist"
-        raise AuthenticationError(
-            f"no keys: {where}; write access_key and secret_key there (mode 0600), or set {ACCESS_KEY} and {SECRET_KEY}"
-        )
-    return _read_keys(keys_file)
+    if keys_file is None:
+        raise _no_keys("no keys_file is set")
+    try:
+        path = keys_file.expanduser()
+    except (RuntimeError, ValueError):
+        raise AuthenticationError(f"keys file {str(keys_file)!r}: no such home; write the whole path") from None
+    return _read_keys(path)
+
+
+def _no_keys(where: str) -> AuthenticationError:
+    return AuthenticationError(
+        f"no keys: {where}; write access_key and secret_key there (mode 0600), or set {ACCESS_KEY} and {SECRET_KEY}"
+    )
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise _no_keys(f"{path} does not exist") from None
+    except ValueError:
+        raise AuthenticationError(f"keys file {str(path)!r} is not a path") from None
 
 
 def _read_keys(path: Path) -> Keys:
     try:
-        with path.open("rb") as file:
+        with _open(path) as file:
             status = os.fstat(file.fileno())
             if stat.S_IMODE(status.st_mode) & 0o077:
                 raise AuthenticationError(f"keys file {path} is open to others; run: chmod 600 {path}")
@@ -58,7 +74,7 @@ def _read_keys(path: Path) -> Keys:
             content = tomllib.load(file)
     except OSError as error:
         raise AuthenticationError(f"keys file {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         # The parser's own message quotes the line, and the line may hold a key.
         raise AuthenticationError(
             f'keys file {path} is not TOML; write access_key = "..." and secret_key = "..."'

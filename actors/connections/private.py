@@ -11,17 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import jwt
 import trio
 from msgspec import Struct
 
-from actors.connections.exchange_settings import ExchangeSettings
+from actors.connections.exchange_settings import ExchangeSettings, Seconds
 from actors.connections.feed import Feed, refusal_of
 from actors.connections.handshake import connect_websocket
+from actors.connections.http_answers import error_name
 from actors.connections.keys import load_keys
 from actors.connections.websocket import Connection
 from actors.runtime.actor import Actor
 from protocols.channel.messages import Request
-from protocols.errors import AuthenticationError, HandshakeRefused
+from protocols.errors import AuthenticationError, ConnectionLost, HandshakeRefused
 from protocols.upbit.messages import PRIVATE_TYPES
 from protocols.upbit.tokens import make_token
 from protocols.upbit.topics import Topic
@@ -46,46 +48,71 @@ class PrivateSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     exchange: ExchangeSettings = ExchangeSettings()
     keys_file: str = "~/.config/upbitd/keys.toml"
-    retry_parked_s: float = 60.0
+    retry_parked_s: Seconds = 60.0
 
-    @property
-    def keys_path(self) -> Path | None:
-        """The keys file with `~` resolved; None when none is set."""
-        return Path(self.keys_file).expanduser() if self.keys_file else None
+
+class PrivateDialler:
+    """Opens connections with the account's keys, read anew for each attempt, since the owner may have mended them.
+
+    A parked actor is taken back to work by the first attempt whose outcome the keys are not to blame for.
+    """
+
+    def __init__(self, actor: Actor, settings: PrivateSettings) -> None:
+        self._actor = actor
+        self._exchange = settings.exchange
+        self._keys_file = Path(settings.keys_file) if settings.keys_file else None
+
+    async def dial(self, nursery: trio.Nursery) -> Connection:
+        """Open one connection.
+
+        Raises:
+            AuthenticationError: there are no usable keys, or the exchange refused them.
+            ConnectionLost: anything else; the same again may help.
+        """
+        headers = [(b"Authorization", f"Bearer {self._make_token()}".encode())]
+        url, timeout_s = self._exchange.private_url, self._exchange.connect_timeout_s
+        try:
+            connection = await connect_websocket(nursery, url, headers=headers, timeout_s=timeout_s)
+        except ConnectionLost as error:
+            if isinstance(error, HandshakeRefused) and error.status in BAD_KEYS:
+                raise _keys_refused(error) from None
+            self._actor.unpark()
+            raise
+        self._actor.unpark()
+        return connection
+
+    def _make_token(self) -> str:
+        """Make the token of one attempt: the exchange refuses a nonce that it has seen."""
+        keys = load_keys(self._actor.secrets, self._keys_file)
+        for secret in (keys.access_key, keys.secret_key):
+            self._actor.keep_secret(secret)
+        try:
+            token = make_token(keys.access_key, keys.secret_key, nonce=str(uuid.uuid4()))
+        except jwt.PyJWTError:
+            raise AuthenticationError(
+                "the secret key cannot sign: it looks like a certificate or SSH key; write the one from the exchange"
+            ) from None
+        self._actor.keep_secret(token)
+        return token
+
+
+def _keys_refused(error: HandshakeRefused) -> AuthenticationError:
+    """Say how the exchange refused the keys, by its name of the error alone: the body may hold what we sent."""
+    name = error_name(error.body)
+    return AuthenticationError(f"the exchange refused the keys (HTTP {error.status}{name and f', {name}'})")
 
 
 async def run(actor: Actor, settings: PrivateSettings) -> None:
     """Serve `myOrder`, `myAsset` and `announcement`, until cancelled."""
-    exchange = settings.exchange
-    keys_file = settings.keys_path
-
-    async def dial(nursery: trio.Nursery) -> Connection:
-        keys = load_keys(actor.secrets, keys_file)
-        # A token of its own for each attempt: the exchange refuses a nonce that it has seen.
-        token = make_token(keys.access_key, keys.secret_key, nonce=str(uuid.uuid4()))
-        headers = [(b"Authorization", b"Bearer " + token.encode())]
-        try:
-            connection = await connect_websocket(
-                nursery, exchange.private_url, headers=headers, timeout_s=exchange.connect_timeout_s
-            )
-        except HandshakeRefused as error:
-            if error.status in BAD_KEYS:
-                raise AuthenticationError(
-                    f"the exchange refused the keys (HTTP {error.status}): {error.body}"
-                ) from None
-            raise
-        actor.unpark()
-        return connection
-
     for topic in ALWAYS:
         actor.publisher.remember(topic.key, REMEMBERED)
     feed = Feed(
         actor.publisher,
-        dial,
-        exchange,
+        PrivateDialler(actor, settings).dial,
+        settings.exchange,
         actor.counters,
         actor.log,
-        rng=random.Random(),  # noqa: S311
+        rng=random.Random(),  # noqa: S311 - it spreads attempts to connect over time; nothing secret comes of it
         always=ALWAYS,
         needs_keys=True,
     )
@@ -100,7 +127,8 @@ async def run(actor: Actor, settings: PrivateSettings) -> None:
         try:
             await feed.run()
         except AuthenticationError as error:
-            actor.park(str(error))
-            actor.log.warning("private.parked", reason=str(error), retry_s=settings.retry_parked_s)
-            actor.publisher.go_down(str(error), now_ns=time.monotonic_ns(), parked=True)
+            reason = actor.redact(str(error))
+            actor.park(reason)
+            actor.log.warning("private.parked", reason=reason, retry_s=settings.retry_parked_s)
+            actor.publisher.go_down(reason, now_ns=time.monotonic_ns(), parked=True)
         await trio.sleep(settings.retry_parked_s)

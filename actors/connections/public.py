@@ -2,9 +2,11 @@
 
 import random
 from functools import partial
+from typing import Annotated
 
+import msgspec
 import trio
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from actors.connections.exchange_settings import ExchangeSettings
 from actors.connections.feed import Feed, refusal_of
@@ -13,6 +15,7 @@ from actors.connections.rest import QuotationRest
 from actors.connections.websocket import Connection
 from actors.runtime.actor import Actor
 from protocols.channel.messages import Request
+from protocols.errors import UsageError
 from protocols.upbit.messages import MARKET_TYPES
 
 
@@ -20,6 +23,16 @@ class PublicSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the public connection actor."""
 
     exchange: ExchangeSettings = ExchangeSettings()
+
+
+class MarketsArguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """Arguments of the request `markets`.
+
+    Attributes:
+        max_age_s: how old the list may be; 0 for a new one.
+    """
+
+    max_age_s: Annotated[float, Meta(ge=0)] = 60.0
 
 
 async def run(actor: Actor, settings: PublicSettings) -> None:
@@ -30,11 +43,12 @@ async def run(actor: Actor, settings: PublicSettings) -> None:
         return await connect_websocket(nursery, exchange.public_url, timeout_s=exchange.connect_timeout_s)
 
     actor.publisher.refuse = partial(refusal_of, served=MARKET_TYPES, other="private")
-    feed = Feed(actor.publisher, dial, exchange, actor.counters, actor.log, rng=random.Random())  # noqa: S311
+    rng = random.Random()  # noqa: S311 - it spreads attempts to connect over time; nothing secret comes of it
+    feed = Feed(actor.publisher, dial, exchange, actor.counters, actor.log, rng=rng)
     async with QuotationRest(exchange.rest_base, actor.counters, actor.log) as rest:
 
         async def answer_markets(request: Request) -> object:
-            return await rest.markets(max_age_s=float(str(request.arguments.get("max_age_s", 60.0))))
+            return await rest.markets(max_age_s=_read_arguments(request).max_age_s)
 
         async def answer_state(_request: Request) -> object:
             return feed.describe()
@@ -43,3 +57,10 @@ async def run(actor: Actor, settings: PublicSettings) -> None:
         actor.on_request("state", answer_state)
         actor.ready()
         await feed.run()
+
+
+def _read_arguments(request: Request) -> MarketsArguments:
+    try:
+        return msgspec.convert(request.arguments, MarketsArguments)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"request {request.method!r}: {error}") from None

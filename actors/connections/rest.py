@@ -4,12 +4,12 @@ import importlib
 from types import TracebackType
 from typing import Any, Final, Self
 
-import msgspec
 import trio
 from structlog.typing import FilteringBoundLogger
 
+from actors.connections.http_answers import parse_error, parse_retry_after
 from actors.runtime.publishing import Counter
-from protocols.errors import ConnectionLost, ExchangeRefused
+from protocols.errors import ConnectionLost, ExchangeRefused, SettingsError
 from protocols.upbit.limits import RequestBudget, parse_remaining_req
 from protocols.upbit.markets import MarketInfo, decode_markets
 
@@ -17,6 +17,8 @@ TIMEOUT_S: Final = 5.0
 ATTEMPTS: Final = 3
 RETRY_S: Final = 0.5
 RETRIED: Final = frozenset((429, 418, 500, 502, 503, 504))
+SAMPLE_BYTES: Final = 200
+"""How much of a refusal's text is told."""
 
 
 class QuotationRest:
@@ -53,6 +55,8 @@ class QuotationRest:
         Raises:
             ExchangeRefused: the exchange answered with an error.
             ConnectionLost: no answer after three attempts.
+            DecodeFailure: the answer is no list of markets.
+            SettingsError: the address of the API is none.
         """
         async with self._lock:
             if trio.current_time() - self._markets_s >= max_age_s:
@@ -67,10 +71,10 @@ class QuotationRest:
             await trio.sleep_until(self._budget.permit_at_s(group, trio.current_time()))
             self._budget.take(group, trio.current_time())
             self._counters.add("rest_requests")
-            client = await self._load()
+            await self._load()
             try:
-                answer = await client.get(path, params=query)
-            except self._http.TransportError as error:
+                answer = await self._client.get(path, params=query)
+            except self._http.RequestError as error:  # With what no transport is to blame for: an unreadable encoding.
                 problem = f"{type(error).__name__}: {error}"
             else:
                 now_s = trio.current_time()
@@ -79,10 +83,8 @@ class QuotationRest:
                     return bytes(answer.content)
                 problem = f"HTTP {answer.status_code}"
                 if answer.status_code in {418, 429}:
-                    wait = answer.headers.get("retry-after", "")
-                    self._budget.refused(
-                        group, answer.status_code, now_s, retry_after_s=float(wait) if wait.isdigit() else None
-                    )
+                    wait_s = parse_retry_after(answer.headers.get("retry-after", ""))
+                    self._budget.refused(group, answer.status_code, now_s, retry_after_s=wait_s)
                 if answer.status_code not in RETRIED:
                     raise _refusal(answer.status_code, bytes(answer.content))
             self._counters.add("rest_failures")
@@ -90,27 +92,19 @@ class QuotationRest:
             await trio.sleep(RETRY_S * attempt)
         raise ConnectionLost(f"GET {self._base}{path}: no answer after {ATTEMPTS} attempts, the last one: {problem}")
 
-    async def _load(self) -> Any:  # noqa: ANN401 - httpx2.AsyncClient, which is loaded late
+    async def _load(self) -> None:
         """Load the library in a thread when it is first needed: its 0.15 s must not delay a restart."""
         if self._client is None:
             self._http = await trio.to_thread.run_sync(importlib.import_module, "httpx2")
-            self._client = self._http.AsyncClient(base_url=self._base, timeout=TIMEOUT_S)
-        return self._client
-
-
-class _ErrorName(msgspec.Struct):
-    name: str | int
-    message: str = ""
-
-
-class _ErrorBody(msgspec.Struct):
-    error: _ErrorName
+            try:
+                self._client = self._http.AsyncClient(base_url=self._base, timeout=TIMEOUT_S)
+            except self._http.InvalidURL as error:
+                raise SettingsError(f"exchange.rest_url: {self._base!r} cannot be used: {error}") from None
 
 
 def _refusal(status: int, body: bytes) -> ExchangeRefused:
-    """Read an error body; proxies and maintenance answer with HTML or nothing, so none of it is relied on."""
-    try:
-        error = msgspec.json.decode(body, type=_ErrorBody).error
-    except msgspec.DecodeError:
-        return ExchangeRefused(str(status), body[:200].decode("utf-8", "replace"), status=status)
-    return ExchangeRefused(str(error.name), error.message, status=status)
+    """Read an error body; what is not the exchange's is shown as it begins."""
+    error = parse_error(body)
+    if error is None:
+        return ExchangeRefused(str(status), body[:SAMPLE_BYTES].decode("utf-8", "replace"), status=status)
+    return ExchangeRefused(str(error.name), error.message[:SAMPLE_BYTES], status=status)

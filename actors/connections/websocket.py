@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import trio
 import trio_websocket
+import wsproto.utilities
 
 from protocols.errors import ConnectionLost
 from protocols.websocket_frames import ABNORMAL_CLOSURE, FrameReader
@@ -21,6 +22,9 @@ from protocols.websocket_frames import ABNORMAL_CLOSURE, FrameReader
 READ_BYTES: Final = 65536
 CLOSE_TIMEOUT_S: Final = 1.0
 MAX_UNREAD_CONTROL_CHUNKS: Final = 256
+
+# The second one when the server's close came before trio-websocket has noted it.
+_CLOSED: Final = (trio_websocket.ConnectionClosed, wsproto.utilities.LocalProtocolError)
 
 
 class Connection(Protocol):
@@ -40,10 +44,15 @@ class Connection(Protocol):
 
 
 class ControlStream(trio.abc.Stream):
-    """What trio-websocket sees of the stream: all of its writing side, and of its reading side what we pass on."""
+    """What trio-websocket sees of the stream: all of its writing side, and of its reading side what we pass on.
+
+    Attributes:
+        is_cut_off: a send was cancelled halfway, and the stream is closed because of that.
+    """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
+        self.is_cut_off = False
         self._feed, self._chunks = trio.open_memory_channel[bytes](MAX_UNREAD_CONTROL_CHUNKS)
 
     def feed(self, chunk: bytes) -> None:
@@ -62,8 +71,17 @@ class ControlStream(trio.abc.Stream):
         self._feed.close()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send to the server."""
-        await self._stream.send_all(data)
+        """Send to the server; when this is cancelled halfway, the connection ends.
+
+        Whatever came next would be read by the server as the rest of the frame that was cut off.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()  # Before the first byte, no harm is done.
+        try:
+            await self._stream.send_all(data)
+        except trio.Cancelled:
+            self.is_cut_off = True
+            await trio.aclose_forcefully(self._stream)
+            raise
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until sending might not block."""
@@ -118,7 +136,8 @@ class WebSocketConnection:
             chunk = await self._stream.receive_some(READ_BYTES)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._control.feed_end()
-            raise ConnectionLost(f"connection broken: {error.__cause__ or error}") from None
+            why = "a send was cut off halfway" if self._control.is_cut_off else error.__cause__ or error
+            raise ConnectionLost(f"connection broken: {why}") from None
         finally:
             self._is_receiving = False
         if not chunk:
@@ -137,8 +156,8 @@ class WebSocketConnection:
         """
         try:
             await self._websocket.send_message(message.decode())
-        except trio_websocket.ConnectionClosed as error:
-            raise ConnectionLost(f"not sent, the connection is closed: {error.reason}") from None
+        except _CLOSED as error:
+            raise ConnectionLost(f"not sent, the connection is closed: {_why(error)}") from None
 
     async def ping(self) -> None:
         """Send a ping and wait for its pong; call it under a deadline.
@@ -148,8 +167,8 @@ class WebSocketConnection:
         """
         try:
             await self._websocket.ping()
-        except trio_websocket.ConnectionClosed as error:
-            raise ConnectionLost(f"no ping, the connection is closed: {error.reason}") from None
+        except _CLOSED as error:
+            raise ConnectionLost(f"no ping, the connection is closed: {_why(error)}") from None
 
     async def aclose(self) -> None:
         """Close with 1000 and wait for the answer, at most 1 s; then drop the socket whatever came."""
@@ -185,3 +204,10 @@ class WebSocketConnection:
     def _check_close(self) -> None:
         if self._reader.close_code is not None:
             raise ConnectionLost(f"server closed the connection with {self._reader.close_code}")
+
+
+def _why(error: Exception) -> str:
+    """The code of a close and its name; the reason beside it is the server's text, which is not shown."""
+    if isinstance(error, trio_websocket.ConnectionClosed) and error.reason is not None:
+        return f"{error.reason.code} {error.reason.name}"
+    return "the closing handshake has begun"

@@ -44,6 +44,7 @@ def test_a_file_open_to_others_is_refused_with_the_command_that_mends_it(tmp_pat
     ("text", "reason"),
     [
         (f"access_key = {SECRET}", "is not TOML"),
+        (f'secret_key = "{SECRET}"\naccess_key = ' + "[" * 10_000, "is not TOML"),
         (f'secret_key = "{SECRET}"', "must hold access_key and secret_key"),
         (f'access_key = ""\nsecret_key = "{SECRET}"', "must hold access_key and secret_key"),
         (f'access_key = 7\nsecret_key = "{SECRET}"', "must hold access_key and secret_key"),
@@ -82,6 +83,39 @@ def test_no_keys_anywhere_says_where_they_should_be(tmp_path: Path) -> None:
         load_keys({}, tmp_path / "missing.toml")
     with pytest.raises(AuthenticationError, match="no keys_file is set"):
         load_keys({}, None)
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may enter every folder")
+def test_a_file_in_a_folder_that_may_not_be_entered_is_refused(tmp_path: Path) -> None:
+    path = keys_file(tmp_path, f'access_key = "a"\nsecret_key = "{SECRET}"\n')
+    tmp_path.chmod(0)
+    try:
+        with pytest.raises(AuthenticationError, match=r"keys\.toml cannot be read: Permission denied"):
+            load_keys({}, path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_path_that_the_system_refuses_to_look_at_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AuthenticationError, match="cannot be read: File name too long"):
+        load_keys({}, tmp_path / ("k" * 300))
+
+
+@pytest.mark.parametrize("path", ["~no-such-user-of-this-machine/keys.toml", "~\0/keys.toml"])
+def test_a_home_that_does_not_exist_is_named(path: str) -> None:
+    with pytest.raises(AuthenticationError, match="no such home"):
+        load_keys({}, Path(path))
+
+
+def test_what_is_no_path_is_refused() -> None:
+    with pytest.raises(AuthenticationError, match="is not a path"):
+        load_keys({}, Path("a\0b"))
+
+
+def test_the_owners_home_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    keys_file(tmp_path, f'access_key = "a"\nsecret_key = "{SECRET}"\n')
+    assert load_keys({}, Path("~/keys.toml")).secret_key == SECRET
 
 
 @pytest.mark.parametrize(("given", "missing"), [(ACCESS_KEY, SECRET_KEY), (SECRET_KEY, ACCESS_KEY)])

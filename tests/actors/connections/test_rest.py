@@ -1,5 +1,6 @@
 """Quotation REST against a real HTTP server on loopback that behaves badly."""
 
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ import trio.testing
 from actors.connections import rest
 from actors.connections.rest import QuotationRest
 from actors.runtime.counters import Counters
-from protocols.errors import ConnectionLost, DecodeFailure, ExchangeRefused
+from protocols.errors import ConnectionLost, DecodeFailure, ExchangeRefused, SettingsError
 from tests.actors.runtime.channel_pair import capturing_log
 
 MARKETS = [{"market": "KRW-BTC", "korean_name": "비트코인", "english_name": "Bitcoin"}]
@@ -110,7 +111,11 @@ async def test_nobody_listening_is_told() -> None:
         (b'{"error":{"name":"not_found","message":"x"}}', "not_found"),
         (b"<html>404</html>", "404"),
         (b"", "404"),
+        ('{"error":{"name":"잘못","message":"x"}}'.encode("euc-kr"), "404"),
+        (b'{"error":' + b"[" * 100_000, "404"),
+        (b'{"error":{"name":' + b'{"a":' * 100_000, "404"),
     ],
+    ids=["number", "name", "html", "nothing", "euc-kr", "deep list", "deep object"],
 )
 async def test_a_refusal_keeps_the_exchanges_name_and_is_not_repeated(body: bytes, name: str) -> None:
     async with http_server((404, {}, body)) as server, client(server.url) as asked:
@@ -127,6 +132,30 @@ async def test_too_many_requests_are_waited_out() -> None:
         await asked.markets(max_age_s=60)
         took_s = trio.current_time() - began_s
     assert took_s >= 1
+
+
+@pytest.mark.parametrize("wait", ["²", "1" * 10, "-1", "nan", "1e3", "Wed, 21 Oct 2015 07:28:00 GMT", ""])
+async def test_a_retry_after_that_is_no_number_of_seconds_leaves_the_wait_to_us(wait: str) -> None:
+    refused: Answer = (429, {"Retry-After": wait}, b"")
+    async with http_server(refused, GOOD) as server, client(server.url) as asked:
+        assert len(await asked.markets(max_age_s=60)) == 1
+
+
+# httpx2 2.16 leaves its generators to the garbage collector when it cannot decode a body; trio finishes them and warns.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("encoding", ["gzip", ", ".join(["gzip"] * 20)])
+async def test_a_body_that_is_not_encoded_as_it_says_is_trouble_like_other(encoding: str) -> None:
+    refused: Answer = (200, {"Content-Encoding": encoding}, b"not compressed")
+    async with http_server(refused) as server, client(server.url) as asked:
+        with pytest.raises(ConnectionLost, match="no answer after 3 attempts, the last one: DecodingError"):
+            await asked.markets(max_age_s=60)
+        gc.collect()
+
+
+async def test_an_address_that_the_library_does_not_take_is_a_setting_to_change() -> None:
+    async with client("http://999.999.999.999") as asked:
+        with pytest.raises(SettingsError, match=r"exchange\.rest_url: 'http://999\.999\.999\.999' cannot be used"):
+            await asked.markets(max_age_s=60)
 
 
 async def test_a_body_that_is_no_market_list_is_told() -> None:

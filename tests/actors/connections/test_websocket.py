@@ -9,17 +9,22 @@ from contextlib import closing
 
 import pytest
 import trio
+import trio_websocket
 import trustme
 import websockets
 import wsproto
 import wsproto.events
-from trio.testing import wait_all_tasks_blocked
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MemoryReceiveStream, MemorySendStream, MockClock, memory_stream_pair, wait_all_tasks_blocked
 
-from actors.connections.handshake import connect_websocket
-from actors.connections.websocket import CLOSE_TIMEOUT_S, WebSocketConnection
+from actors.connections.handshake import _shake_hands, connect_websocket
+from actors.connections.http_answers import MAX_RETRY_AFTER_S
+from actors.connections.websocket import CLOSE_TIMEOUT_S, ControlStream, WebSocketConnection
 from protocols.errors import ConnectionLost, HandshakeRefused, SettingsError
 
 LIMIT_S = 20.0
+MemoryStream = trio.StapledStream[MemorySendStream, MemoryReceiveStream]
 SEEN_HEADERS: dict[str, dict[str, str]] = {}
 
 
@@ -232,6 +237,9 @@ async def rude_server(listener: socket.socket, answer: bytes, *, then: str) -> N
         (b"", "end", "ended the connection in the handshake"),
         (b"", "reset", "in the handshake"),
         (b"SSH-2.0-OpenSSH\r\n\r\n", "stay", "is not HTTP"),
+        ("HTTP/1.1 ²00 OK\r\n\r\n".encode("latin-1"), "stay", "is not HTTP"),
+        (b"HTTP/1.1 101\r\nUpgrade: websocket\r\nX: \xb2\r\n\r\n", "stay", "outside ASCII"),
+        (b"HTTP/1.1 101\r\nUpgrade: \xb0\xa1\r\nConnection: Upgrade\r\n\r\n", "stay", "outside ASCII"),
         (b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: " + b"y" * 70_000, "stay", "has no end"),
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", "stay", "within 0.5 s"),
         (b"", "stay", "within 0.5 s"),
@@ -252,6 +260,29 @@ async def test_a_broken_handshake_is_a_lost_connection_in_time(answer: bytes, th
             nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize(
+    ("wait", "seconds"),
+    [("7", 7), ("0", 0), ("999999999", MAX_RETRY_AFTER_S), ("²", None), ("1" * 10, None), ("-1", None), ("nan", None)],
+)
+async def test_a_refusal_with_an_odd_wait_is_a_refusal(wait: str, seconds: float | None) -> None:
+    reason, fields = "너무 많음".encode("euc-kr"), b"\r\nRetry-After: " + wait.encode("latin-1")
+    answer = b"HTTP/1.1 429 " + reason + fields + b"\r\n\r\nAuthorization: Bearer x"
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener, trio.fail_after(LIMIT_S):
+        listener.setblocking(False)
+        async with trio.open_nursery() as nursery:
+
+            async def serve() -> None:
+                await rude_server(listener.dup(), answer, then="stay")
+
+            nursery.start_soon(serve)
+            with pytest.raises(HandshakeRefused) as caught:
+                await connect_websocket(nursery, f"ws://127.0.0.1:{listener.getsockname()[1]}/")
+            nursery.cancel_scope.cancel()
+    assert (caught.value.status, caught.value.retry_after_s) == (429, seconds)
+    assert caught.value.body == "Authorization: Bearer x"
+    assert "Bearer" not in str(caught.value)
+
+
 async def test_nobody_listening_is_a_lost_connection() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         free_port = listener.getsockname()[1]
@@ -260,7 +291,7 @@ async def test_nobody_listening_is_a_lost_connection() -> None:
             await connect_websocket(nursery, f"ws://127.0.0.1:{free_port}/")
 
 
-@pytest.mark.parametrize("url", ["http://x/", "ws:///path", "x", ""])
+@pytest.mark.parametrize("url", ["http://x/", "ws:///path", "x", "", "ws://x:99999/", "ws://[::1/", "ws://x/안녕"])
 async def test_what_is_no_websocket_url_is_refused(url: str) -> None:
     async with trio.open_nursery() as nursery:
         with pytest.raises(SettingsError, match="is not a WebSocket URL"):
@@ -356,3 +387,112 @@ async def test_a_flood_of_pings_is_no_memory_leak() -> None:
             _messages, lost = await receive_all(connection)
             await connection.aclose()
     assert isinstance(lost, ConnectionLost)
+
+
+async def open_on_memory(nursery: trio.Nursery, ours: trio.abc.Stream, theirs: MemoryStream) -> WebSocketConnection:
+    """Shake hands over a stream of the test's own, with a server that is us."""
+
+    async def accept() -> None:
+        server = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
+        server.receive_data(bytes(await theirs.receive_some()))
+        assert any(isinstance(event, wsproto.events.Request) for event in server.events())
+        await theirs.send_all(server.send(wsproto.events.AcceptConnection()))
+
+    nursery.start_soon(accept)
+    return await _shake_hands(nursery, ours, "h", "/", ())
+
+
+class NarrowStream(trio.abc.Stream):
+    """A stream that takes one byte of each send and then blocks, once it is told to."""
+
+    def __init__(self, stream: MemoryStream) -> None:
+        self._stream = stream
+        self.is_narrow = False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if self.is_narrow:
+            await self._stream.send_all(data[:1])
+            await trio.sleep_forever()
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        return await self._stream.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+@pytest.mark.parametrize("what", ["ping", "send"])
+async def test_a_send_that_is_cut_off_halfway_ends_the_connection(what: str, autojump_clock: MockClock) -> None:
+    ours, theirs = memory_stream_pair()
+    narrow = NarrowStream(ours)
+    async with trio.open_nursery() as nursery:
+        connection = await open_on_memory(nursery, narrow, theirs)
+        ends: list[ConnectionLost] = []
+
+        async def listen() -> None:
+            ends.append((await receive_all(connection))[1])
+
+        nursery.start_soon(listen)
+        narrow.is_narrow = True
+        with trio.move_on_after(5) as deadline:
+            await (connection.ping() if what == "ping" else connection.send(b"a request"))
+        assert deadline.cancelled_caught
+        await wait_all_tasks_blocked()
+        assert [str(lost) for lost in ends] == ["connection broken: a send was cut off halfway"]
+        with pytest.raises(ConnectionLost, match="a send was cut off halfway"):
+            await connection.receive()
+        with pytest.raises(ConnectionLost, match="not sent, the connection is closed: 1006"):
+            await connection.send(b"too late")
+        with pytest.raises(ConnectionLost, match="no ping, the connection is closed: 1006"):
+            await connection.ping()
+        narrow.is_narrow = False
+        await connection.aclose()
+        nursery.cancel_scope.cancel()
+    assert len(await theirs.receive_some()) == 1, "nothing is sent behind half a frame"
+    assert await theirs.receive_some() == b""
+
+
+async def test_a_ping_whose_pong_does_not_come_leaves_the_connection_whole(autojump_clock: MockClock) -> None:
+    ours, theirs = memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        connection = await open_on_memory(nursery, ours, theirs)
+        with trio.move_on_after(5) as deadline:
+            await connection.ping()
+        assert deadline.cancelled_caught
+        await theirs.send_all(b"\x82\x04data")
+        assert await connection.receive() == [b"data"]
+        await connection.send(b"still here")
+        await connection.aclose()
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_connection_that_is_not_open_is_lost_to_who_sends() -> None:
+    """What wsproto says to a send at the wrong time is no error of the caller: the connection is closing under him."""
+    ours, _theirs = memory_stream_pair()
+    control = ControlStream(ours)
+    never_opened = trio_websocket.WebSocketConnection(
+        control, wsproto.WSConnection(wsproto.ConnectionType.CLIENT), host="h", path="/"
+    )
+    connection = WebSocketConnection(ours, control, never_opened, trio.CancelScope())
+    with pytest.raises(ConnectionLost, match="not sent"):
+        await connection.send(b"x")
+    with pytest.raises(ConnectionLost, match="no ping"):
+        await connection.ping()
+
+
+@given(st.binary(max_size=60), st.sampled_from((b"", b"Sec-WebSocket-Accept: x\r\n", b"Sec-WebSocket-Extensions: ")))
+def test_whatever_answers_the_upgrade_is_a_lost_connection_at_worst(noise: bytes, before: bytes) -> None:
+    async def main() -> None:
+        ours, theirs = memory_stream_pair()
+        head = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + before
+        await theirs.send_all(head + noise + b"\r\n\r\n")
+        with trio.move_on_after(1):
+            async with trio.open_nursery() as nursery:
+                with pytest.raises(ConnectionLost):
+                    await _shake_hands(nursery, ours, "h", "/", ())
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
