@@ -86,7 +86,7 @@ class WebSocketConnection:
         self._rng = rng
         self._outgoing = Outgoing(stream, limit_bytes=send_buffer_bytes, on_failure=self.cut)
         self._message = bytearray()
-        self._is_stalled = self._is_closing = self._is_failing = self._says_up = False
+        self._is_stalled = self._is_closing = self._is_failing = self._is_unreadable = self._says_up = False
         self._last_received_s = trio.current_time()
         self._nursery: trio.Nursery | None = None
 
@@ -205,7 +205,7 @@ class WebSocketConnection:
         try:
             while data := await self._stream.receive_some(_READ_BYTES):
                 self._last_received_s = trio.current_time()
-                if self._websocket.state is not ConnectionState.CLOSED:
+                if not self._is_unreadable and self._websocket.state is not ConnectionState.CLOSED:
                     self._websocket.receive_data(bytes(data))
                     self._handle_events()
             self.ended = self.ended or "closed by the peer"
@@ -223,10 +223,11 @@ class WebSocketConnection:
                 self._handle_close(event)
 
     def _handle_close(self, event: events.CloseConnection) -> None:
+        # No close frame came: wsproto says so when the bytes are no WebSocket frames. It would keep what follows.
+        self._is_unreadable = self._websocket.state is ConnectionState.OPEN
         if self._is_stalled:
             return
-        if self._websocket.state is ConnectionState.OPEN:
-            # No close frame came: wsproto says so when the bytes are no WebSocket frames.
+        if self._is_unreadable:
             self.ended = self.ended or f"protocol error: {event.reason}"
             self.close(event.code, event.reason or "")
             return

@@ -3,6 +3,7 @@
 import base64
 import json
 import struct
+import tracemalloc
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 
@@ -240,3 +241,25 @@ def test_no_frame_stops_the_server(parts: list[bytes | Fault], is_private: bool,
         joined = b"".join(part for part in parts if isinstance(part, bytes))
         parts = [joined]
     talk(private_head() if is_private else head(UPGRADE_LINES), *parts)
+
+
+async def test_what_follows_bytes_that_are_no_frames_is_not_kept(autojump_clock: MockClock) -> None:
+    server = new_server()
+    ours, theirs = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.handle, theirs)
+        await ours.send_all(head(UPGRADE_LINES))
+        await wait_all_tasks_blocked()
+        server.apply_fault(Stall())  # So that the connection stays open after the error.
+        await ours.send_all(masked(0x81, b"hi", mask=None))
+        tracemalloc.start()
+        try:
+            for _ in range(20):
+                await ours.send_all(bytes(200_000))
+                await wait_all_tasks_blocked()
+            kept_bytes, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert server.connections == 1
+        assert kept_bytes < 1_000_000
+        nursery.cancel_scope.cancel()
