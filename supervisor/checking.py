@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from actors.runtime.check import CheckAnswer, CheckRequest
+from protocols.unreadable import UNREADABLE
 
 LIMIT_S: Final = 60.0
 """An import that takes longer hangs: the whole default tree is imported in less than 2 s."""
@@ -31,7 +32,7 @@ def ask_check(request: CheckRequest) -> CheckAnswer:
         return CheckAnswer(problems=[f"start: the children's modules were not imported within {LIMIT_S:g} s"], takes={})
     try:
         return msgspec.json.decode(done.stdout, type=CheckAnswer)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         words = done.stderr.decode("utf-8", "replace").strip().splitlines()
         why = words[-1] if words else f"exit code {done.returncode}"
         return CheckAnswer(problems=[f"start: checking the children failed: {why}"], takes={})

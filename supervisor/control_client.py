@@ -4,19 +4,19 @@ import contextlib
 import os
 import select
 import socket
-import struct
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from actors.runtime.peer import peer_pid
 from protocols.errors import UpbitdError
+from protocols.unreadable import UNREADABLE
 from supervisor.control_messages import Answer, Command
 
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 60.0
 STOP_S: Final = 15.0
-_PEER_CREDENTIALS: Final = struct.Struct("3i")
 
 _decode = msgspec.json.Decoder(Answer).decode
 
@@ -47,8 +47,7 @@ def stop_and_wait(control_socket: Path, *, limit_s: float = STOP_S) -> None:
         SupervisorUnreachable: nobody listens, or it is still there after `limit_s`.
     """
     with _connect(control_socket) as connection:
-        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
-        pid = _PEER_CREDENTIALS.unpack(credentials)[0]
+        pid = peer_pid(connection)
         try:
             process = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -82,7 +81,7 @@ def _exchange(connection: socket.socket, command: Command, limit_s: float) -> An
         with contextlib.closing(connection.makefile("rb")) as lines:
             line = lines.readline()
         answer = _decode(line)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise SupervisorUnreachable(f"the supervisor did not answer within {limit_s:g} s: {error}") from error
     if answer.error:
         raise CommandRefused(answer.error)

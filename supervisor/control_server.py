@@ -1,21 +1,19 @@
 """Answers on RUN_DIR/control.sock. Requests of several clients run side by side; none is refused for another one."""
 
-import os
 import socket
-import struct
 from typing import Final, Protocol
 
 import msgspec
 import trio
 
+from actors.runtime.peer import is_same_user
 from protocols.errors import UsageError
+from protocols.unreadable import UNREADABLE
 from supervisor.control_messages import MAX_LINE_BYTES, Answer, Command
 from supervisor.status import TreeStatus
 
 RECEIVE_BYTES: Final = 4096
 MAX_CLIENTS: Final = 32
-_PEER_CREDENTIALS: Final = struct.Struct("3i")
-"""pid, uid, gid: `struct ucred` of unix(7)."""
 
 _decode = msgspec.json.Decoder(Command).decode
 
@@ -37,45 +35,36 @@ async def serve_control(listener: socket.socket, tree: Controllable) -> None:
     """Serve until cancelled; then every client sees the end of its connection."""
     listener.setblocking(False)
     clients = trio.CapacityLimiter(MAX_CLIENTS)
-    with trio.socket.from_stdlib_socket(listener) as accepting:
-        async with trio.open_nursery() as nursery:
-            while True:
-                connection, _address = await accepting.accept()
-                if clients.available_tokens and peer_uid(connection) in {os.getuid(), 0}:
-                    nursery.start_soon(_serve_client, trio.SocketStream(connection), tree, clients)
-                else:
-                    connection.close()
+
+    async def serve_one(stream: trio.SocketStream) -> None:
+        async with stream:
+            if clients.available_tokens and is_same_user(stream.socket):
+                async with clients:
+                    await _serve_client(stream, tree)
+
+    # It waits out a lack of descriptors or memory, which would otherwise end the tree from outside.
+    await trio.serve_listeners(serve_one, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))])
 
 
-def peer_uid(connection: trio.socket.SocketType) -> int:
-    """Return the peer's user as the kernel knows it."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
-    return int(_PEER_CREDENTIALS.unpack(credentials)[1])
-
-
-async def _serve_client(stream: trio.SocketStream, tree: Controllable, clients: trio.CapacityLimiter) -> None:
+async def _serve_client(stream: trio.SocketStream, tree: Controllable) -> None:
     pending = b""
-    async with clients, stream:
-        while True:
-            try:
-                chunk = await stream.receive_some(RECEIVE_BYTES)
-                if not chunk:
-                    return
-                *lines, pending = (pending + chunk).split(b"\n")
-                for line in lines:
-                    await stream.send_all(msgspec.json.encode(await answer(line, tree)) + b"\n")
-                if len(pending) > MAX_LINE_BYTES:
-                    await stream.send_all(msgspec.json.encode(Answer(error="the request is too long")) + b"\n")
-                    return
-            except trio.BrokenResourceError:
+    try:
+        while chunk := await stream.receive_some(RECEIVE_BYTES):
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                await stream.send_all(msgspec.json.encode(await answer(line, tree)) + b"\n")
+            if len(pending) > MAX_LINE_BYTES:
+                await stream.send_all(msgspec.json.encode(Answer(error="the request is too long")) + b"\n")
                 return
+    except trio.BrokenResourceError:
+        return
 
 
 async def answer(line: bytes, tree: Controllable) -> Answer:
     """Carry out one request."""
     try:
         command = _decode(line)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         return Answer(error=f"request not understood: {error}")
     match command.verb:
         case "status":

@@ -10,6 +10,7 @@ import trio
 from protocols.channel.framing import FrameSplitter, pack_frame
 from protocols.control.messages import FromChild, Start, Stop
 from protocols.errors import ChannelError
+from protocols.unreadable import UNREADABLE
 
 RECEIVE_BYTES: Final = 65536
 
@@ -62,6 +63,6 @@ class ControlStream:
             for payload, _merged in splitter.feed(chunk):
                 try:
                     message = _decode(payload)
-                except msgspec.MsgspecError as error:
+                except UNREADABLE as error:
                     raise ChannelError(f"control link: message not understood: {error}") from None
                 tell(message)

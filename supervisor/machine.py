@@ -9,9 +9,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from protocols.backoff import Backoff
 from protocols.errors import UsageError
-from protocols.restart_budget import RestartBudget
+from supervisor.child_record import ChildRecord
 from supervisor.machine_types import (
     ALIVE,
     Action,
@@ -25,66 +24,11 @@ from supervisor.machine_types import (
     Spawn,
     TreeStarted,
     TreeStopped,
-    next_state,
 )
 from supervisor.spec import ChildSpec, SupervisorFlags
 from supervisor.strategies import STRATEGIES
 
 _STOP_CAUSES: Final = frozenset({Cause.STOP, Cause.RESTART})
-
-
-class ChildRecord:
-    """What the machine knows about one child.
-
-    Attributes:
-        state: where it is in its life.
-        incarnation: how many lives it had, this one included.
-        state_since_s: when the state was entered (monotonic).
-        due_s: when `tick` acts on it: end of the backoff, of the start limit, of the wait for the next probe.
-        last_exit: how the process ended last; None before its first end.
-        reason: why it is parked, or what it waits for from its owner; empty otherwise.
-        is_probe: this life tests whether a parked child runs again.
-        stopping_for: why it is being stopped; meaningful in STOPPING only.
-    """
-
-    def __init__(self, spec: ChildSpec, flags: SupervisorFlags, rng: random.Random) -> None:
-        self.spec = spec
-        self._flags = flags
-        self._rng = rng
-        self.state = ChildState.PENDING
-        self.incarnation = 0
-        self.state_since_s = 0.0
-        self.due_s: float | None = None
-        self.last_exit: Exit | None = None
-        self.reason = ""
-        self.is_probe = False
-        self.stopping_for = Cause.STOP
-        self.forget_failures()
-
-    def forget_failures(self) -> None:
-        """Begin anew with full budgets and no delay, as after an operator's restart."""
-        flags = self._flags
-        self.is_probe = False
-        self.backoff = Backoff(
-            first_s=flags.backoff_first_s, cap_s=flags.backoff_cap_s, rng=self._rng, reset_after_s=flags.stable_s
-        )
-        self._budgets: dict[Cause, RestartBudget] = {}
-
-    def budget(self, cause: Cause) -> RestartBudget:
-        """Return this child's budget for one cause."""
-        limit = self._flags.killed_intensity if cause is Cause.KILLED else self._flags.intensity
-        return self._budgets.setdefault(cause, RestartBudget(max_restarts=limit, period_s=self._flags.period_s))
-
-    @property
-    def restarts(self) -> int:
-        """How many times it was started again."""
-        return max(0, self.incarnation - 1)
-
-    def enter(self, happened: ChildInput, now_s: float) -> None:
-        """Move on by the table of states."""
-        self.state = next_state(self.state, happened)
-        self.state_since_s = now_s
-        self.due_s = None
 
 
 class Machine:
@@ -133,7 +77,7 @@ class Machine:
         """Note that a living child waits for its owner."""
         child = self.children[name]
         if child.state is not ChildState.READY:
-            return []  # Said while it was being stopped.
+            return []  # Said while it was being stopped; who parks is ready first.
         child.reason = reason
         return [Record("child_parked", name, reason=reason)]
 
@@ -144,14 +88,20 @@ class Machine:
             child.reason = ""
         return []
 
+    def link_broken(self, name: str, *, now_s: float) -> list[Action]:
+        """Note that a child sent what the control link does not allow: it cannot be led any more."""
+        child = self.children[name]
+        if child.state not in {ChildState.STARTING, ChildState.READY}:
+            return []  # It is being stopped already.
+        child.note_recovery(now_s)
+        return self._kill(child, Cause.LINK_BROKEN, now_s)
+
     def exited(self, name: str, ended: Exit, *, now_s: float) -> list[Action]:
         """Note that a child's process is gone, and decide what follows."""
         child = self.children[name]
-        was_ready_s = now_s - child.state_since_s if child.state is ChildState.READY else 0.0
+        child.note_recovery(now_s)
         child.last_exit = ended
         child.reason = ""
-        if was_ready_s >= self._flags.stable_s:
-            child.is_probe = False
         if child.state is ChildState.STOPPING:
             actions: list[Action] = [Record("child_stopped", name, cause=child.stopping_for, exit=ended)]
             actions += self._after_stop(child, now_s)
@@ -233,6 +183,11 @@ class Machine:
         child.enter(ChildInput.STOP, now_s)
         return [AskToStop(child.spec.name, child.spec.shutdown_s)]
 
+    def _kill(self, child: ChildRecord, cause: Cause, now_s: float) -> list[Action]:
+        child.stopping_for = cause
+        child.enter(ChildInput.STOP, now_s)
+        return [Kill(child.spec.name)]
+
     def _after_stop(self, child: ChildRecord, now_s: float) -> list[Action]:
         if child.stopping_for not in _STOP_CAUSES:
             return self._after_end(child, child.stopping_for, now_s)
@@ -242,10 +197,10 @@ class Machine:
         return []
 
     def _after_end(self, child: ChildRecord, cause: Cause, now_s: float) -> list[Action]:
-        if self.is_stopping or not _comes_back(child, cause):
+        if self.is_stopping or not child.comes_back_after(cause):
             child.enter(ChildInput.FINISH, now_s)
             return []
-        why_not = self._why_park(child, cause, now_s)
+        why_not = child.why_park_after(cause, now_s)
         if why_not:
             return self._park(child, why_not, now_s)
         delay_s = 0.0 if cause is Cause.KILLED else child.backoff.next_delay_s(now_s)
@@ -261,16 +216,6 @@ class Machine:
         child.due_s = now_s + delay_s
         return []
 
-    def _why_park(self, child: ChildRecord, cause: Cause, now_s: float) -> str:
-        """Return why this end is one too many; empty when the child may be restarted."""
-        if cause is Cause.SETTINGS:
-            return "its settings cannot be used"
-        if child.is_probe and cause is not Cause.KILLED:
-            return "it failed again when it was tried"
-        if not child.budget(cause).admit(now_s):
-            return f"its restarts within {self._flags.period_s:g} s are spent (cause {cause})"
-        return ""
-
     def _park(self, child: ChildRecord, why: str, now_s: float) -> list[Action]:
         child.enter(ChildInput.GIVE_UP, now_s)
         child.reason = f"{why}; last: {child.last_exit}; tried again each {self._flags.probe_s:g} s"
@@ -279,9 +224,7 @@ class Machine:
 
     def _due(self, child: ChildRecord, now_s: float) -> list[Action]:
         if child.state is ChildState.STARTING:
-            child.stopping_for = Cause.START_TIMEOUT
-            child.enter(ChildInput.STOP, now_s)
-            return [Kill(child.spec.name)]
+            return self._kill(child, Cause.START_TIMEOUT, now_s)
         child.is_probe = child.is_probe or child.state is ChildState.PARKED
         return self._start(child, now_s)
 
@@ -315,11 +258,3 @@ class Machine:
         self._stop_reported = True
         self._stop_by_s = None
         return [TreeStopped()]
-
-
-def _comes_back(child: ChildRecord, cause: Cause) -> bool:
-    """Apply the restart type."""
-    if child.spec.restart == "temporary":
-        return False
-    is_normal = cause is Cause.EXIT and child.last_exit is not None and child.last_exit.is_normal
-    return child.spec.restart == "permanent" or not is_normal

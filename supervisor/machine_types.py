@@ -80,6 +80,7 @@ class Cause(enum.StrEnum):
     SETTINGS = "settings"
     SPAWN_FAILED = "spawn_failed"
     START_TIMEOUT = "start_timeout"
+    LINK_BROKEN = "link_broken"
     STOP = "stop"
     RESTART = "restart"
 

@@ -2,11 +2,11 @@
 
 import importlib
 import sys
-from collections.abc import Iterator
 from typing import Final
 
 import click
 
+from actors.runtime.groups import leaves
 from protocols.errors import SettingsError, UpbitdError
 
 EXIT_FAILED: Final = 1
@@ -87,17 +87,9 @@ def _complain_of_group(group: ExceptionGroup[Exception]) -> int:
     expected, others = group.split(UpbitdError)
     if expected is None or others is not None:
         raise group
-    leaves = list(_leaves(expected))
-    is_bad_input = all(isinstance(leaf, SettingsError) for leaf in leaves)
-    return _complain("\n".join(map(str, leaves)), EXIT_BAD_INPUT if is_bad_input else EXIT_FAILED)
-
-
-def _leaves(group: BaseExceptionGroup[UpbitdError]) -> Iterator[UpbitdError]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+    errors = list(leaves(expected))
+    is_bad_input = all(isinstance(error, SettingsError) for error in errors)
+    return _complain("\n".join(map(str, errors)), EXIT_BAD_INPUT if is_bad_input else EXIT_FAILED)
 
 
 def _complain(text: str, code: int) -> int:

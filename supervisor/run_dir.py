@@ -44,40 +44,51 @@ class RunDir:
         """Hold the directory for one supervisor.
 
         Raises:
-            SettingsError: another supervisor holds it.
+            SettingsError: another supervisor holds it, or the lock file cannot be used.
         """
-        fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = self.path / "lock"
         try:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
-                raise SettingsError(
-                    f"{self.path} is used by another supervisor (pid {holder}); "
-                    "stop it with `upbitd stop` or choose another --run-dir"
-                ) from None
-            os.ftruncate(fd, 0)
-            os.write(fd, f"{os.getpid()}\n".encode())
+            fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SettingsError(f"{lock} cannot be locked: {error.strerror}; choose another --run-dir") from error
+        try:
+            self._lock(fd)
             yield
         finally:
             os.close(fd)
+
+    def _lock(self, fd: int) -> None:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(fd, 0)
+            os.write(fd, f"{os.getpid()}\n".encode())
+        except BlockingIOError:
+            holder = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
+            raise SettingsError(
+                f"{self.path} is used by another supervisor (pid {holder}); "
+                "stop it with `upbitd stop` or choose another --run-dir"
+            ) from None
+        except OSError as error:
+            raise SettingsError(
+                f"{self.path}/lock cannot be locked: {error.strerror}; choose another --run-dir"
+            ) from error
 
     def listen(self, path: Path) -> socket.socket:
         """Return a listening Unix socket of mode 0600; a file that a dead supervisor left is replaced.
 
         Raises:
-            SettingsError: the path is too long for a socket.
+            SettingsError: the path is too long for a socket, or no socket can be made there.
         """
         _check_length(path)
-        path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            path.unlink(missing_ok=True)
             listener.bind(os.fspath(path))
             path.chmod(0o600)
             listener.listen(BACKLOG)
-        except OSError:
+        except OSError as error:
             listener.close()
-            raise
+            raise SettingsError(f"cannot listen on {path}: {error.strerror}; choose another --run-dir") from error
         return listener
 
 

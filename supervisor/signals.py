@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM of the supervisor: the first stops the tree in order, the next ones hurry."""
+"""Signals of the supervisor: the first SIGINT or SIGTERM stops the tree in order, the next ones hurry."""
 
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -9,6 +9,14 @@ import trio
 from supervisor.tree import Tree
 
 Signals = AsyncIterator[int]
+
+
+def keep_exit_statuses() -> None:
+    """Take SIGCHLD back to its default; call it before anything is started.
+
+    A parent that ignores it hands that on to us, and then the kernel throws away how each child ended. Source: wait(2).
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 @contextmanager

@@ -7,26 +7,24 @@ is a task of its own that reports back. So no decision ever waits for a slow chi
 import contextlib
 import os
 import random
-import signal
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import psutil
 import trio
 
-from actors.runtime.logs import get_logger
+from actors.runtime.logs import Redaction, get_logger
 from protocols.control.messages import Failed, FromChild, Heartbeat, Parked, Ready, Start, Unparked
 from protocols.errors import ChannelError
 from supervisor.control_server import serve_control
-from supervisor.control_stream import ControlStream
+from supervisor.life import Life
 from supervisor.lifecycle import Lifecycle
 from supervisor.machine import Machine
 from supervisor.machine_types import (
     Action,
     AskToStop,
     ChildState,
-    Exit,
     Kill,
     Record,
     Spawn,
@@ -35,37 +33,12 @@ from supervisor.machine_types import (
 )
 from supervisor.run_dir import RunDir
 from supervisor.settings import Settings
-from supervisor.spawning import ChildProcess, FreshInterpreter, Spawner
-from supervisor.status import ChildStatus, LastExit, TreeStatus
-from supervisor.stopping import kill_with_dump, stop_by_ladder
-from supervisor.watching import classify, watch
+from supervisor.spawning import FreshInterpreter, Spawner
+from supervisor.status import TreeStatus
+from supervisor.status_report import describe_tree
 
 if TYPE_CHECKING:
     import socket
-
-LAST_WORDS_S: Final = 0.2
-"""How long a dead child's link is read for what is still in it; a grandchild may hold it open for ever."""
-
-CLEANUP_S: Final = 2.0
-"""Limit for killing what is left when the tree itself is cancelled or fails."""
-
-
-class Life:
-    """One life of one child: its process, its link, and what it told."""
-
-    def __init__(self, process: ChildProcess, now_s: float) -> None:
-        self.process = process
-        self.stream = ControlStream(process.control)
-        self.started_s = now_s
-        self.heartbeat: Heartbeat | None = None
-        self.heartbeat_s: float | None = None
-        self.last_words = ""
-        self.is_ending = False
-        self.rung: str | None = None
-
-    def climbed(self, rung: str) -> None:
-        """Note how far the stop had to go."""
-        self.rung = rung
 
 
 class Tree:
@@ -77,6 +50,7 @@ class Tree:
         run_dir: RunDir,
         *,
         lifecycle: Lifecycle,
+        redaction: Redaction,
         spawner: Spawner,
         nursery: trio.Nursery,
     ) -> None:
@@ -88,6 +62,7 @@ class Tree:
         self.started = trio.Event()
         self.stopped = trio.Event()
         self._lifecycle = lifecycle
+        self._redact = redaction.text
         self._spawner = spawner
         self._nursery = nursery
         self._listeners: dict[str, socket.socket] = {}
@@ -118,28 +93,13 @@ class Tree:
     def status(self) -> TreeStatus:
         """Describe the tree as it stands now."""
         now_s = trio.current_time()
-        state = "stopping" if self.machine.is_stopping else "running" if self.started.is_set() else "starting"
-        children = tuple(self._child_status(name, now_s) for name in self.machine.children)
-        return TreeStatus(os.getpid(), state, now_s - self.started_s, os.fspath(self.run_dir.path), children)
-
-    def _child_status(self, name: str, now_s: float) -> ChildStatus:
-        record, life = self.machine.children[name], self.lives.get(name)
-        if life is not None and life.is_ending:
-            life = None
-        beat = None if life is None else life.heartbeat
-        ended = record.last_exit
-        return ChildStatus(
-            name=name,
-            state=ChildState.PARKED if record.reason and record.state is ChildState.READY else record.state,
-            pid=None if life is None else life.process.pid,
-            restarts=record.restarts,
-            uptime_s=None if life is None else now_s - life.started_s,
-            last_exit=None if ended is None else LastExit(ended.code, ended.signal, ended.summary),
-            heartbeat_age_s=None if life is None or life.heartbeat_s is None else now_s - life.heartbeat_s,
-            memory_bytes=None if life is None else _memory_bytes(life.process.pid),
-            progress=0 if beat is None else beat.progress,
-            counters={} if beat is None else beat.counters,
-            reason=record.reason,
+        return describe_tree(
+            self.machine,
+            self.lives,
+            run_dir=self.run_dir.path,
+            uptime_s=now_s - self.started_s,
+            is_started=self.started.is_set(),
+            now_s=now_s,
         )
 
     async def restart(self, name: str) -> str:
@@ -174,9 +134,9 @@ class Tree:
                 case Spawn(name, incarnation):
                     self._spawn(name, incarnation)
                 case AskToStop(name, limit_s):
-                    self._nursery.start_soon(self._stop_child, self.lives[name], limit_s)
+                    self._nursery.start_soon(self.lives[name].stop, limit_s)
                 case Kill(name):
-                    self._nursery.start_soon(self._kill_child, self.lives[name])
+                    self._nursery.start_soon(self.lives[name].kill)
                 case Record():
                     self._record(action)
                 case TreeStarted():
@@ -195,9 +155,9 @@ class Tree:
             process = self._spawner.spawn(name)
         except OSError as error:
             self._log.error("child.spawn_failed", child=name, error=str(error))
-            self.apply(self.machine.spawn_failed(name, str(error), now_s=trio.current_time()))
+            self.apply(self.machine.spawn_failed(name, self._redact(str(error)), now_s=trio.current_time()))
             return
-        self.lives[name] = life = Life(process, trio.current_time())
+        self.lives[name] = life = Life(process, started_s=trio.current_time())
         self._lifecycle.write("child_started", child=name, pid=process.pid, incarnation=incarnation)
         self._log.info("child.started", child=name, child_pid=process.pid, incarnation=incarnation)
         self._nursery.start_soon(self._live, name, life, incarnation)
@@ -215,7 +175,7 @@ class Tree:
         if record.reason is not None:
             fields["reason"] = record.reason
         # A parked child without a process keeps the number of its last one out of the history's last line.
-        pid = life.process.pid if life is not None and (alive or record.exit is not None) else None
+        pid = life.pid if life is not None and (alive or record.exit is not None) else None
         self._lifecycle.write(record.event, child=record.child, pid=pid, **fields)
         write = self._log.info if record.event in {"child_ready", "child_stopped"} else self._log.warning
         write(record.event.replace("_", "."), child=record.child, child_pid=pid, **fields)
@@ -224,39 +184,15 @@ class Tree:
 
     async def _live(self, name: str, life: Life, incarnation: int) -> None:
         """Follow one life from its `Start` message to its end."""
+        start, listener = self._start_message(name, incarnation), self._listeners[name]
+        told, link_broken = partial(self._told, name, life), partial(self._link_broken, name, life)
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._talk, name, life, incarnation)
-                await watch(life.process)
-                life.is_ending = True
-                nursery.cancel_scope.deadline = trio.current_time() + LAST_WORDS_S
+            ended = await life.run(start, listener, told=told, link_broken=link_broken)
         except BaseException:
-            with trio.move_on_after(CLEANUP_S, shield=True):
-                await self._kill_with_tree(name, life)
+            if life.ended is not None:
+                self._record(Record("child_stopped", name, cause="cancelled", exit=life.ended))
             raise
-        self.apply(self.machine.exited(name, self._reap(life), now_s=trio.current_time()))
-
-    def _reap(self, life: Life) -> Exit:
-        ended = classify(life.process.reap(), life.last_words)
-        life.process.close()
-        return ended
-
-    async def _kill_with_tree(self, name: str, life: Life) -> None:
-        """Leave no process behind when the tree itself is cancelled or failed."""
-        life.process.send_signal(signal.SIGKILL)
-        life.is_ending = True
-        if not life.process.gone.is_set():
-            await watch(life.process)
-        self._record(Record("child_stopped", name, cause="cancelled", exit=self._reap(life)))
-
-    async def _talk(self, name: str, life: Life, incarnation: int) -> None:
-        with contextlib.suppress(OSError):  # It is gone already; its pidfd tells.
-            await life.stream.send_start(self._start_message(name, incarnation), self._listeners[name])
-        try:
-            await life.stream.run_reader(lambda message: self._told(name, life, message))
-        except ChannelError as error:
-            self._log.error("child.link_broken", child=name, error=str(error))
-            await kill_with_dump(life.process)
+        self.apply(self.machine.exited(name, ended, now_s=trio.current_time()))
 
     def _start_message(self, name: str, incarnation: int) -> Start:
         spec = self.machine.children[name].spec
@@ -279,19 +215,17 @@ class Tree:
             case Ready():
                 self.apply(self.machine.ready(name, now_s=trio.current_time()))
             case Parked(reason):
-                self.apply(self.machine.waits(name, reason))
+                self.apply(self.machine.waits(name, self._redact(reason)))
             case Unparked():
                 self.apply(self.machine.works(name))
             case Failed(summary, traceback):
-                life.last_words = summary
-                self._log.error("child.failed", child=name, child_pid=life.process.pid, traceback=traceback)
+                life.last_words = self._redact(summary)
+                self._log.error("child.failed", child=name, child_pid=life.pid, traceback=traceback)
 
-    async def _stop_child(self, life: Life, limit_s: float) -> None:
-        await stop_by_ladder(life.process, life.stream.send_stop, limit_s=limit_s, climbed=life.climbed)
-
-    async def _kill_child(self, life: Life) -> None:
-        life.climbed("sigkill")
-        await kill_with_dump(life.process)
+    def _link_broken(self, name: str, life: Life, error: ChannelError) -> None:
+        life.last_words = life.last_words or self._redact(str(error))
+        self._log.error("child.link_broken", child=name, child_pid=life.pid, error=str(error))
+        self.apply(self.machine.link_broken(name, now_s=trio.current_time()))
 
     async def run_clock(self) -> None:
         """Call the machine when something is due, until cancelled."""
@@ -317,18 +251,12 @@ class Tree:
                 self.run_dir.child_socket(name).unlink(missing_ok=True)
 
 
-def _memory_bytes(pid: int) -> int | None:
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return None
-
-
 async def run_tree(
     settings: Settings,
     run_dir: RunDir,
     *,
     lifecycle: Lifecycle,
+    redaction: Redaction,
     stop: trio.Event,
     spawner: Spawner | None = None,
     task_status: trio.TaskStatus[Tree] = trio.TASK_STATUS_IGNORED,
@@ -345,7 +273,9 @@ async def run_tree(
     with contextlib.closing(spawner), contextlib.ExitStack() as sockets:
         async with trio.open_nursery() as services:
             async with trio.open_nursery() as children:
-                tree = Tree(settings, run_dir, lifecycle=lifecycle, spawner=spawner, nursery=children)
+                tree = Tree(
+                    settings, run_dir, lifecycle=lifecycle, redaction=redaction, spawner=spawner, nursery=children
+                )
                 sockets.enter_context(tree.open_listeners())
                 control = run_dir.listen(run_dir.control_socket)
                 sockets.callback(run_dir.control_socket.unlink, missing_ok=True)

@@ -14,6 +14,7 @@ import trio
 from protocols.channel.framing import HEADER, FrameSplitter, pack_frame
 from protocols.control.messages import FromChild, Heartbeat, Parked, Ready, Start, Stop, ToChild, Unparked
 from protocols.errors import ChannelError, ConnectionLost
+from protocols.unreadable import UNREADABLE
 
 RECEIVE_BYTES: Final = 65536
 LAST_WORDS_S: Final = 0.5
@@ -30,7 +31,7 @@ def receive_start(link: socket.socket) -> tuple[Start, socket.socket, bytes]:
 
     Raises:
         ConnectionLost: the supervisor ended before it said anything.
-        ChannelError: the first frame is not a `Start` with exactly one descriptor.
+        ChannelError: the first frame cannot be read, or is not a `Start` with exactly one descriptor.
     """
     data, descriptors, _flags, _address = socket.recv_fds(link, RECEIVE_BYTES, 1)
     while not _is_complete(data):
@@ -39,7 +40,7 @@ def receive_start(link: socket.socket) -> tuple[Start, socket.socket, bytes]:
             raise ConnectionLost("control link: the supervisor ended before it sent the first frame")
         data += chunk
     end = HEADER.size + HEADER.unpack_from(data)[0]
-    start = _decode(data[HEADER.size : end])
+    start = _read(data[HEADER.size : end])
     if not isinstance(start, Start) or len(descriptors) != 1:
         raise ChannelError(f"control link: expected start with one descriptor, got {type(start).__name__}")
     return start, socket.socket(fileno=descriptors[0]), data[end:]
@@ -47,6 +48,14 @@ def receive_start(link: socket.socket) -> tuple[Start, socket.socket, bytes]:
 
 def _is_complete(data: bytes) -> bool:
     return len(data) >= HEADER.size and len(data) >= HEADER.size + int(HEADER.unpack_from(data)[0])
+
+
+def _read(payload: bytes) -> ToChild:
+    try:
+        message: ToChild = _decode(payload)
+    except UNREADABLE as error:
+        raise ChannelError(f"control link: message not understood: {error}") from None
+    return message
 
 
 def send_last_words(link: socket.socket, message: FromChild) -> None:
@@ -94,7 +103,11 @@ class ControlLink:
             return
 
     async def run_reader(self, *, stop: Callable[[Stop], None], orphaned: Callable[[], None]) -> None:
-        """Hand in each `Stop`; call `orphaned` when the link ends, because the supervisor is gone then."""
+        """Hand in each `Stop`; call `orphaned` when the link ends, because the supervisor is gone then.
+
+        Raises:
+            ChannelError: the supervisor sent what the protocol does not allow.
+        """
         self._take(self._already_read, stop)
         while True:
             try:
@@ -108,6 +121,6 @@ class ControlLink:
 
     def _take(self, chunk: bytes, stop: Callable[[Stop], None]) -> None:
         for payload, _merged in self._splitter.feed(chunk):
-            message = _decode(payload)
+            message = _read(payload)
             if isinstance(message, Stop):
                 stop(message)

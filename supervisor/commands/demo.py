@@ -2,9 +2,9 @@
 
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import click
@@ -17,9 +17,9 @@ from supervisor.demo.settings import HOST, demo_settings
 from supervisor.demo.snapshot import Observer
 from supervisor.lifecycle import Lifecycle
 from supervisor.name_clash import check_names
-from supervisor.run_dir import RunDir, open_run_dir
-from supervisor.settings import Settings, default_settings_file, take_environment
-from supervisor.signals import stop_on_signals, stop_signals
+from supervisor.run_dir import open_run_dir
+from supervisor.settings import default_settings_file, take_environment
+from supervisor.signals import keep_exit_statuses, stop_on_signals, stop_signals
 from supervisor.tree import Tree, run_tree
 
 STDOUT_FD: Final = 1
@@ -33,6 +33,7 @@ def demo(seconds: float | None) -> None:
     Nothing of yours is touched: settings, keys and run directory are made for the occasion and gone afterwards.
     """
     check_names()
+    keep_exit_statuses()
     take_environment(os.environ)
     screen = screen_for_stdout()
     with temporary_place() as place, reserved_port(HOST) as port:
@@ -40,10 +41,13 @@ def demo(seconds: float | None) -> None:
         opened = open_run_dir(place / "run")
         log_file = place / "log.jsonl"
         with opened.locked(), stderr_to(log_file):
-            configure_logs(level=settings.flags.log_level, redaction=Redaction(settings.secrets.values()))
-            lifecycle = Lifecycle(opened.lifecycle_file)
+            redaction = Redaction(settings.secrets.values())
+            configure_logs(level=settings.flags.log_level, redaction=redaction)
+            lifecycle = Lifecycle(opened.lifecycle_file, redaction=redaction)
+            tree = partial(run_tree, settings, opened, lifecycle=lifecycle, redaction=redaction, stop=trio.Event())
+            observing = partial(Observer, opened, log_file)
             try:
-                trio.run(partial(_run, settings, opened, lifecycle, log_file=log_file, screen=screen, seconds=seconds))
+                trio.run(_run, tree, observing, screen, seconds)
             finally:
                 lifecycle.close()
     with suppress(OSError):  # Whoever read this may have been the reason for the end.
@@ -51,21 +55,14 @@ def demo(seconds: float | None) -> None:
 
 
 async def _run(
-    settings: Settings,
-    run_dir: RunDir,
-    lifecycle: Lifecycle,
-    *,
-    log_file: Path,
-    screen: Screen,
-    seconds: float | None,
+    run: Callable[..., Awaitable[None]], observing: Callable[[], Observer], screen: Screen, seconds: float | None
 ) -> None:
-    observer = Observer(run_dir, log_file)
+    """Run the tree by `run`, with all that belongs to a demo around it."""
+    observer = observing()
     with stop_signals() as signals:
         async with trio.open_nursery() as watching:
             async with trio.open_nursery() as running:
-                tree: Tree = await running.start(
-                    partial(run_tree, settings, run_dir, lifecycle=lifecycle, stop=trio.Event())
-                )
+                tree: Tree = await running.start(run)
                 watching.start_soon(stop_on_signals, signals, tree)
                 watching.start_soon(_stop_on_hangup, tree)
                 watching.start_soon(observer.run)

@@ -15,7 +15,7 @@ from supervisor.lifecycle import Lifecycle
 from supervisor.name_clash import check_names
 from supervisor.run_dir import RunDir, open_run_dir
 from supervisor.settings import Settings, default_settings_file, load_settings, take_environment
-from supervisor.signals import stop_on_signals, stop_signals
+from supervisor.signals import keep_exit_statuses, stop_on_signals, stop_signals
 from supervisor.tree import Tree, run_tree
 
 
@@ -30,6 +30,7 @@ def run(file: str | None, overrides: tuple[str, ...], events: str | None, run_di
     Settings come from FILE, then from variables such as UPBITD_EXCHANGE__WEBSOCKET_URL, then from --set.
     """
     check_names()
+    keep_exit_statuses()
     directory = find_run_dir(run_dir, os.environ)
     variables = take_environment(os.environ)
     path = Path(file) if file else default_settings_file()
@@ -37,10 +38,11 @@ def run(file: str | None, overrides: tuple[str, ...], events: str | None, run_di
     settings = load_settings(path, variables=variables, overrides=overrides)
     opened = open_run_dir(directory)
     with opened.locked():
-        configure_logs(level=settings.flags.log_level, redaction=Redaction(settings.secrets.values()))
-        lifecycle = Lifecycle(Path(events) if events else opened.lifecycle_file)
+        redaction = Redaction(settings.secrets.values())
+        configure_logs(level=settings.flags.log_level, redaction=redaction)
+        lifecycle = Lifecycle(Path(events) if events else opened.lifecycle_file, redaction=redaction)
         try:
-            trio.run(run_until_signalled, settings, opened, lifecycle)
+            trio.run(run_until_signalled, settings, opened, lifecycle, redaction)
         finally:
             lifecycle.close()
 
@@ -52,13 +54,13 @@ def extend_import_path(settings_file: Path) -> None:
             sys.path.append(str(folder))
 
 
-async def run_until_signalled(settings: Settings, run_dir: RunDir, lifecycle: Lifecycle) -> None:
+async def run_until_signalled(settings: Settings, run_dir: RunDir, lifecycle: Lifecycle, redaction: Redaction) -> None:
     """Run a tree until a signal or a command stops it."""
     with stop_signals() as signals:
         async with trio.open_nursery() as watching:
             async with trio.open_nursery() as running:
                 tree: Tree = await running.start(
-                    partial(run_tree, settings, run_dir, lifecycle=lifecycle, stop=trio.Event())
+                    partial(run_tree, settings, run_dir, lifecycle=lifecycle, redaction=redaction, stop=trio.Event())
                 )
                 watching.start_soon(stop_on_signals, signals, tree)
             watching.cancel_scope.cancel()

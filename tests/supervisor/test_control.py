@@ -1,5 +1,6 @@
 import contextlib
 import os
+import resource
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -78,7 +79,18 @@ async def test_a_command_that_takes_long_holds_up_no_other(run_dir: RunDir) -> N
         tree.may_finish.set()
 
 
-@pytest.mark.parametrize("line", [b"garbage\n", b'{"verb": 5}\n', b'{"verb": "status", "colour": 1}\n', b"\xff\n"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"garbage\n",
+        b'{"verb": 5}\n',
+        b'{"verb": "status", "colour": 1}\n',
+        b"\xff\n",
+        b'{"verb":"\xff"}\n',
+        b'{"verb":"status","x":' + b"[" * 50_000 + b"\n",
+        b"[" * 50_000 + b"\n",
+    ],
+)
 async def test_a_request_that_is_not_understood_is_answered_and_the_client_goes_on(
     run_dir: RunDir, line: bytes
 ) -> None:
@@ -103,9 +115,44 @@ async def test_an_endless_line_ends_the_connection(run_dir: RunDir) -> None:
         assert (await in_thread(run_dir, Command("status"))).status == STATUS
 
 
+async def test_a_lack_of_descriptors_only_delays_clients(
+    run_dir: RunDir, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(run_dir, OwnTree()):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(os.fspath(run_dir.control_socket))
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+            lowest_free = os.dup(0)
+            os.close(lowest_free)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limit[1]))
+            try:
+                while not caplog.records:
+                    await trio.lowlevel.checkpoint()
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+            assert "accept" in caplog.text
+            client.sendall(b'{"verb":"status"}\n')
+            await trio.lowlevel.wait_readable(client)
+            assert msgspec.json.decode(client.recv(4096), type=Answer).status == STATUS
+
+
+async def test_more_clients_than_the_limit_are_turned_away_and_the_others_stay(
+    run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supervisor.control_server.MAX_CLIENTS", 1)
+    async with serving(run_dir, OwnTree()):
+        path = os.fspath(run_dir.control_socket)
+        async with await trio.open_unix_socket(path) as first:
+            await first.send_all(b'{"verb":"status"}\n')
+            await first.receive_some()
+            async with await trio.open_unix_socket(path) as second:
+                assert await second.receive_some() == b""
+            await first.send_all(b'{"verb":"status"}\n')
+            assert await first.receive_some() != b""
+
+
 async def test_another_user_is_not_served(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    owner = os.getuid()
-    monkeypatch.setattr("supervisor.control_server.peer_uid", lambda _connection: owner + 1)
+    monkeypatch.setattr("supervisor.control_server.is_same_user", lambda _connection: False)
     async with serving(run_dir, OwnTree()):
         stream = await trio.open_unix_socket(os.fspath(run_dir.control_socket))
         async with stream:
@@ -122,9 +169,17 @@ def test_a_supervisor_that_does_not_answer_is_given_up(run_dir: RunDir) -> None:
         ask(run_dir.control_socket, Command("status"), limit_s=0.05)
 
 
-def test_the_peer_of_a_socket_is_known_by_the_kernel() -> None:
-    from supervisor.control_server import peer_uid
+@pytest.mark.parametrize("line", [b'{"error":"\xff"}\n', b"[" * 50_000 + b"\n", b"garbage\n", b"\n"])
+async def test_an_answer_that_cannot_be_read_is_one_clear_error(run_dir: RunDir, line: bytes) -> None:
+    with run_dir.listen(run_dir.control_socket) as listener:
 
-    ours, theirs = socket.socketpair()
-    with theirs, trio.socket.from_stdlib_socket(ours) as wrapped:
-        assert peer_uid(wrapped) == os.getuid()
+        def answer_badly() -> None:
+            connection, _address = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(line)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, answer_badly)
+            with pytest.raises(SupervisorUnreachable, match="did not answer"):
+                await in_thread(run_dir, Command("status"))

@@ -142,6 +142,7 @@ def test_the_part_filled_of_a_market_buy_is_that_of_its_budget() -> None:
 
 def test_a_log_line_that_is_no_json_is_shown_as_it_is() -> None:
     assert log_line(b"Fatal Python error\n").plain == "Fatal Python error"
+    assert log_line(b'{"event":"\xff"}\n').plain == '{"event":"\ufffd"}'
 
 
 def test_the_demo_runs_the_default_tree_with_the_exchange_first_and_keys_for_private_alone() -> None:

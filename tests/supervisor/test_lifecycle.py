@@ -1,6 +1,11 @@
 import json
 from pathlib import Path
 
+import pytest
+import structlog.testing
+
+from actors.runtime.logs import Redaction
+from protocols.errors import SettingsError
 from supervisor.lifecycle import Lifecycle
 
 
@@ -35,7 +40,25 @@ def test_history_is_bounded_by_two_files(tmp_path: Path) -> None:
     assert json.loads(file.read_text().splitlines()[-1])["pid"] == 99
 
 
-def test_a_full_disk_does_not_end_the_tree() -> None:
+def test_a_full_disk_does_not_end_the_tree_and_the_loss_is_logged_and_counted() -> None:
     lifecycle = Lifecycle(Path("/dev/full"), rotate_bytes=10**9)
-    lifecycle.write("child_ready", child="a", pid=1)
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(2):
+            lifecycle.write("child_ready", child="a", pid=1)
     lifecycle.close()
+    assert [(line["event"], line["lost"], line["log_level"]) for line in logged] == [
+        ("lifecycle.lost", 1, "error"),
+        ("lifecycle.lost", 2, "error"),
+    ]
+
+
+def test_secrets_are_masked_in_every_field(tmp_path: Path) -> None:
+    lifecycle = Lifecycle(tmp_path / "l.jsonl", redaction=Redaction(["k3y-of-the-owner"]))
+    lifecycle.write("child_parked", child="a", pid=7, reason="refused k3y-of-the-owner")
+    lifecycle.close()
+    assert json.loads((tmp_path / "l.jsonl").read_text())["reason"] == "refused ***"
+
+
+def test_a_file_that_cannot_be_opened_is_named_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"lifecycle events cannot be written to .*/none/x: No such file"):
+        Lifecycle(tmp_path / "none" / "x")

@@ -23,6 +23,7 @@ from supervisor.machine_types import (
     next_state,
 )
 from supervisor.spec import ChildSpec, Restart, SupervisorFlags
+from supervisor.status_report import describe_child
 
 NORMAL = Exit(code=0, signal=None)
 ERROR = Exit(code=1, signal=None)
@@ -268,6 +269,48 @@ def test_a_child_that_waits_for_its_owner_stays_alive_and_says_why() -> None:
     assert machine.children["c0"].reason == ""
 
 
+def test_each_word_of_a_child_about_its_owner_replaces_the_one_before() -> None:
+    machine = one_ready()
+    record = machine.children["c0"]
+    seen = []
+    for reason in ("no keys", "bad keys", "", "no keys", ""):
+        if reason:
+            machine.waits("c0", reason)
+        else:
+            machine.works("c0")
+        status = describe_child(record, None, now_s=1.0)
+        seen.append((status.state, status.reason))
+    assert seen == [("parked", "no keys"), ("parked", "bad keys"), ("ready", ""), ("parked", "no keys"), ("ready", "")]
+    machine.waits("c0", "no keys")
+    machine.restart("c0", now_s=2.0)
+    assert describe_child(record, None, now_s=2.0).state == "stopping"
+    machine.exited("c0", NORMAL, now_s=3.0)
+    machine.ready("c0", now_s=4.0)
+    assert (describe_child(record, None, now_s=4.0).state, record.reason) == ("ready", "")
+
+
+def test_a_child_that_breaks_its_link_is_killed_and_that_counts_as_a_failure() -> None:
+    machine = one_ready(flags=SupervisorFlags(intensity=1))
+    assert machine.link_broken("c0", now_s=1.0) == [Kill("c0")]
+    assert machine.link_broken("c0", now_s=1.0) == []
+    stopped, *rest = machine.exited("c0", KILLED, now_s=1.1)
+    assert stopped == Record("child_stopped", "c0", cause="link_broken", exit=KILLED)
+    assert spawns(rest) == ["c0"]
+    machine.link_broken("c0", now_s=2.0)
+    machine.exited("c0", KILLED, now_s=2.1)
+    assert machine.children["c0"].state is ChildState.PARKED
+
+
+def test_a_probe_that_was_healed_before_its_link_broke_is_restarted() -> None:
+    machine = one_ready(flags=SupervisorFlags(intensity=0, probe_s=1.0, stable_s=10.0))
+    machine.exited("c0", ERROR, now_s=1.0)
+    machine.tick(now_s=3.0)
+    machine.ready("c0", now_s=3.5)
+    machine.link_broken("c0", now_s=100.0)
+    machine.exited("c0", KILLED, now_s=100.1)
+    assert "are spent" in machine.children["c0"].reason
+
+
 def test_a_process_that_cannot_be_made_is_tried_again() -> None:
     machine = make_machine("permanent")
     machine.start(now_s=0.0)
@@ -283,6 +326,7 @@ STEPS = st.one_of(
     st.tuples(st.just("tick"), st.floats(0.0, 40.0)),
     st.tuples(st.just("spawn_failed"), st.integers(0, 3)),
     st.tuples(st.just("restart"), st.integers(0, 3)),
+    st.tuples(st.just("link_broken"), st.integers(0, 3)),
     st.tuples(st.just("hurry")),
     st.tuples(st.just("stop")),
 )
@@ -341,6 +385,8 @@ class World:
         child = self.machine.children.get(name)
         if kind == "ready" and name in self.alive:
             self.carry_out(self.machine.ready(name, now_s=self.now_s))
+        elif kind == "link_broken" and name in self.alive:
+            self.carry_out(self.machine.link_broken(name, now_s=self.now_s))
         elif kind == "exit" and name in self.alive:
             self.end(name, rest[1])
         elif kind == "spawn_failed" and child is not None and child.state is ChildState.STARTING:

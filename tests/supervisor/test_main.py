@@ -1,6 +1,8 @@
+import importlib.metadata
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -71,8 +73,18 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         run_command([])
 
 
-def test_our_packages_are_our_own() -> None:
+def test_our_packages_are_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = importlib.metadata.packages_distributions
+    seen: list[str] = []
+
+    def packages_distributions() -> Mapping[str, list[str]]:
+        found = asked()
+        seen.extend(name for package in name_clash.OUR_PACKAGES for name in found.get(package, []))
+        return found
+
+    monkeypatch.setattr("importlib.metadata.packages_distributions", packages_distributions)
     name_clash.check_names()
+    assert set(seen) <= {"upbitd"}
 
 
 def test_another_distribution_with_our_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

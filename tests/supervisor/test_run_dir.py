@@ -58,6 +58,28 @@ def test_the_lock_is_held_by_one_supervisor(tmp_path: Path) -> None:
         pass
 
 
+def test_a_lock_that_cannot_be_opened_is_a_settings_error(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "run")
+    (run_dir.path / "lock").mkdir()
+    with pytest.raises(SettingsError, match=r"run/lock cannot be locked: Is a directory"), run_dir.locked():
+        pass
+
+
+def test_an_error_inside_the_lock_is_not_taken_for_one_of_the_lock(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "run")
+    with pytest.raises(FileNotFoundError), run_dir.locked():
+        (tmp_path / "none").read_bytes()
+
+
+def test_a_socket_that_cannot_be_made_is_a_settings_error(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "run")
+    run_dir.control_socket.mkdir()
+    with pytest.raises(SettingsError, match=r"cannot listen on .*/control\.sock: Is a directory"):
+        run_dir.listen(run_dir.control_socket)
+    with pytest.raises(SettingsError, match=r"cannot listen on .*/none/a\.sock: No such file or directory"):
+        run_dir.listen(tmp_path / "none" / "a.sock")
+
+
 def test_a_listening_socket_is_private_and_replaces_a_stale_one(tmp_path: Path) -> None:
     run_dir = open_run_dir(tmp_path / "run")
     run_dir.listen(run_dir.control_socket).close()

@@ -1,7 +1,9 @@
 """Tiny actors for tests of the tree, given by import path."""
 
+import contextlib
 import os
 import signal
+import socket
 import sys
 import time
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 import msgspec
 import trio
 import trio.testing
+
+from protocols.channel.framing import pack_frame
 
 
 class SampleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,6 +72,22 @@ async def crashes_hard(actor: Any) -> None:
 
 async def parks(actor: Any) -> None:
     actor.park("no keys; write them to the keys file")
+    await trio.sleep_forever()
+
+
+async def parks_with_secrets(actor: Any, settings: SampleSettings) -> None:
+    actor.keep_secret(settings.text)
+    actor.park(f"refused {settings.text} and {actor.secrets['UPBITD_ACCESS_KEY']}")
+    await trio.sleep_forever()
+
+
+async def speaks_garbage(actor: Any) -> None:
+    """Send a reason that is not UTF-8 by the control link, as no `Actor` would."""
+    actor.ready()
+    for fd in range(3, 64):
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fd)) as link:
+            if link.family == socket.AF_UNIX and not link.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                link.send(pack_frame(b"\x92\xa6parked\xa1\xff"))
     await trio.sleep_forever()
 
 

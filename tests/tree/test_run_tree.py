@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import trio
 
+from actors.runtime.logs import Redaction
 from supervisor.lifecycle import Lifecycle
 from supervisor.run_dir import open_run_dir
 from supervisor.settings import settings_from
@@ -31,7 +32,9 @@ async def test_a_tree_runs_inside_another_program_until_its_event_is_set(tmp_pat
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
             settings = settings_from(TABLES, variables={})
-            tree: Tree = await nursery.start(partial(run_tree, settings, run_dir, lifecycle=lifecycle, stop=stop))
+            tree: Tree = await nursery.start(
+                partial(run_tree, settings, run_dir, lifecycle=lifecycle, redaction=Redaction(), stop=stop)
+            )
             await tree.started.wait()
             while not tree.status().children[1].counters:
                 await tree.wait_changed()
@@ -54,7 +57,7 @@ async def test_a_cancelled_tree_kills_and_reaps_its_children(tmp_path: Path) -> 
         async with trio.open_nursery() as nursery:
             settings = settings_from(TABLES, variables={})
             tree: Tree = await nursery.start(
-                partial(run_tree, settings, run_dir, lifecycle=lifecycle, stop=trio.Event())
+                partial(run_tree, settings, run_dir, lifecycle=lifecycle, redaction=Redaction(), stop=trio.Event())
             )
             await tree.started.wait()
             pids = [child.pid for child in tree.status().children]

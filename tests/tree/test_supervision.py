@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import statistics
 import subprocess
 import time
@@ -196,6 +197,77 @@ def test_after_a_killed_supervisor_the_next_one_starts_in_the_same_directory(tmp
             after.wait_for("child_ready")
             assert after.finish() == 0
         assert sorted(path.name for path in tree.run_dir.iterdir()) == ["lock"]
+
+
+def test_a_file_for_events_that_cannot_be_opened_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    config = tmp_path / "upbitd.toml"
+    config.write_text(children("idle"))
+    done = upbitd("run", "-c", str(config), "--run-dir", str(tmp_path / "run"), "--events", "/nonexistent/x")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "upbitd: lifecycle events cannot be written to /nonexistent/x: No such file or directory; choose another file"
+    ]
+
+
+def test_a_socket_that_cannot_be_made_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    config = tmp_path / "upbitd.toml"
+    config.write_text(children("idle"))
+    (tmp_path / "run" / "a.sock").mkdir(parents=True)
+    (tmp_path / "run" / "lock").touch()
+    done = upbitd("run", "-c", str(config), "--run-dir", str(tmp_path / "run"))
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert f"upbitd: cannot listen on {tmp_path}/run/a.sock: Is a directory" in done.stderr
+
+
+def test_children_are_reaped_also_when_the_parent_ignores_their_signal(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Inherited by what is started now.
+    try:
+        with running_tree(tmp_path, children("kills_itself", "idle", child='restart = "temporary"')) as tree:
+            signal.signal(signal.SIGCHLD, before)
+            exited = tree.wait_for("child_exited", "a")
+            assert (exited["cause"], exited["signal"]) == ("signal", 9)
+            tree.wait_for("child_ready", "b")
+            assert tree.finish() == 0
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_garbage_on_a_control_link_ends_that_child_alone(tmp_path: Path) -> None:
+    settings = children("speaks_garbage", "idle", flags="intensity = 1\nbackoff_first_s = 0.01")
+    with running_tree(tmp_path, settings) as tree:
+        stopped = tree.wait_for("child_stopped", "a")
+        assert (stopped["cause"], stopped["signal"]) == ("link_broken", 9)
+        assert "control link: message not understood" in stopped["summary"]
+        parked = tree.wait_for("child_parked", "a")
+        assert "are spent (cause link_broken)" in parked["reason"]
+        if ("child_ready", "b") not in [(event["event"], event["child"]) for event in tree.events]:
+            tree.wait_for("child_ready", "b")
+        assert tree.status()["b"]["state"] == "ready"
+        assert tree.finish() == 0
+
+
+def test_bytes_that_are_no_text_on_the_control_socket_do_not_end_the_tree(tmp_path: Path) -> None:
+    with running_tree(tmp_path, children("idle")) as tree:
+        tree.wait_for("child_ready")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(tree.run_dir / "control.sock"))
+            client.sendall(b'{"verb":"\xff"}\n')
+            assert b"request not understood" in client.recv(4096)
+        assert tree.status()["a"]["state"] == "ready"
+        assert tree.finish() == 0
+
+
+def test_a_secret_in_a_reason_reaches_neither_the_status_nor_the_history(tmp_path: Path) -> None:
+    found, given = "k3y-of-a-keys-file", "k3y-of-the-environment"
+    settings = children("parks_with_secrets", child='secrets = ["UPBITD_ACCESS_KEY"]\n' + f'settings.text = "{found}"')
+    with running_tree(tmp_path, settings, environment={"UPBITD_ACCESS_KEY": given}) as tree:
+        assert tree.wait_for("child_parked")["reason"] == "refused *** and ***"
+        shown = tree.ask("status", "--json").stdout
+        assert tree.status()["a"]["reason"] == "refused *** and ***"
+        assert tree.finish() == 0
+    for hidden in (found, given):
+        assert hidden not in shown + tree.log + str(tree.events)
 
 
 def test_bad_settings_start_nothing_and_say_all_that_is_wrong(tmp_path: Path) -> None:

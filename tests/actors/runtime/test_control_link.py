@@ -63,6 +63,27 @@ def test_a_first_frame_that_is_no_start_is_refused() -> None:
             receive_start(theirs)
 
 
+UNREADABLE_PAYLOADS = [b"", b"garbage", b"\x92\xa4stop\xa1\xff", b"\x99\xa5start\xa1\xff", b"\x91" * 100_000]
+
+
+@pytest.mark.parametrize("payload", UNREADABLE_PAYLOADS, ids=["empty", "garbage", "type", "no UTF-8", "too deep"])
+def test_a_start_that_cannot_be_read_is_a_channel_error(payload: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(pack_frame(payload))
+        with pytest.raises(ChannelError, match="control link: message not understood"):
+            receive_start(theirs)
+
+
+@pytest.mark.parametrize("payload", UNREADABLE_PAYLOADS, ids=["empty", "garbage", "type", "no UTF-8", "too deep"])
+async def test_a_message_that_cannot_be_read_is_a_channel_error(payload: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(pack_frame(payload))
+        with pytest.raises(ChannelError, match="control link: message not understood"):
+            await ControlLink(theirs).run_reader(stop=lambda _stop: None, orphaned=lambda: None)
+
+
 async def test_only_the_newest_of_each_kind_is_told() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -105,8 +126,14 @@ async def test_a_supervisor_that_is_gone_ends_the_writer_quietly() -> None:
     with theirs:
         link = ControlLink(theirs)
         link.tell(Ready(1))
-        await link.run_writer()
+        with trio.fail_after(10):
+            await link.run_writer()
+        link.tell(Heartbeat(1, {}))
+        assert link.untold() == [Heartbeat(1, {})]  # Nobody takes it any more.
         send_last_words(theirs, Failed("x", "y"))
+        ends: list[str] = []
+        await link.run_reader(stop=lambda _stop: None, orphaned=lambda: ends.append("gone"))
+        assert ends == ["gone"]
 
 
 async def test_heartbeats_carry_counters_and_progress(autojump_clock: trio.testing.MockClock) -> None:
