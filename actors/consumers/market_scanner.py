@@ -11,10 +11,11 @@ import trio
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
+from actors.consumers.rate_watch import RateWatch, Ratio, check_hysteresis
 from actors.runtime.actor import Actor
 from actors.runtime.dialling import Dial
 from protocols.channel.messages import Event, Request, Want
-from protocols.crossing import Crossings, Zone
+from protocols.crossing import Crossings
 from protocols.errors import UpbitdError
 from protocols.reports import SURGE_TOPIC, TURNOVER_TOPIC, SurgeAlert, TurnoverAlert
 from protocols.source_view import SourceView
@@ -24,7 +25,6 @@ from protocols.upbit.messages import Ticker
 QUOTE: Final = "KRW"
 """Turnover is in the quote currency, so one limit in KRW makes no sense for markets of another quote."""
 
-Ratio = Annotated[float, Meta(gt=0, lt=10)]
 Seconds = Annotated[float, Meta(gt=0)]
 
 
@@ -59,8 +59,7 @@ class MarketScannerSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             ValueError: a hysteresis that would never let a report come again.
         """
-        if self.hysteresis >= self.threshold:
-            raise ValueError(f"hysteresis {self.hysteresis:g} must be less than threshold {self.threshold:g}")
+        check_hysteresis(self.hysteresis, self.threshold)
 
 
 class Scan:
@@ -70,11 +69,17 @@ class Scan:
         self._settings = settings
         limit = settings.turnover_limit_krw
         self._turnover = Crossings(high=limit, margin=limit * settings.turnover_hysteresis)
-        self._rates = Crossings(high=settings.threshold, low=-settings.threshold, margin=settings.hysteresis)
+        self._moves = RateWatch(
+            SurgeAlert, threshold=settings.threshold, hysteresis=settings.hysteresis, history=settings.history
+        )
         self._tickers: dict[str, Ticker] = {}
         self.markets: frozenset[str] = frozenset()
         self.crossings: deque[TurnoverAlert] = deque(maxlen=settings.history)
-        self.surges: deque[SurgeAlert] = deque(maxlen=settings.history)
+
+    @property
+    def surges(self) -> deque[SurgeAlert]:
+        """The last ones, the newest at the end."""
+        return self._moves.reports
 
     def follow(self, listed: Iterable[str]) -> bool:
         """Follow the KRW markets among these from now on; return whether that changed anything.
@@ -87,7 +92,7 @@ class Scan:
         for code in self.markets - markets:
             self._tickers.pop(code, None)
             self._turnover.forget(code)
-            self._rates.forget(code)
+            self._moves.forget(code)
         self.markets = markets
         return True
 
@@ -105,10 +110,9 @@ class Scan:
         if self._turnover.take(code, ticker.acc_trade_price_24h) is not None:
             self.crossings.append(self._turnover_alert(ticker))
             reports.append(self.crossings[-1])
-        zone = self._rates.take(code, ticker.signed_change_rate)
-        if zone is not None:
-            self.surges.append(self._surge_alert(ticker, zone))
-            reports.append(self.surges[-1])
+        surge = self._moves.take(ticker)
+        if surge is not None:
+            reports.append(surge)
         return reports
 
     def top(self) -> list[Ticker]:
@@ -141,16 +145,6 @@ class Scan:
             code=ticker.code,
             acc_trade_price_24h=ticker.acc_trade_price_24h,
             limit=self._settings.turnover_limit_krw,
-            trade_price=ticker.trade_price,
-            timestamp=ticker.timestamp,
-        )
-
-    def _surge_alert(self, ticker: Ticker, zone: Zone) -> SurgeAlert:
-        return SurgeAlert(
-            code=ticker.code,
-            direction="rise" if zone is Zone.ABOVE else "fall",
-            signed_change_rate=ticker.signed_change_rate,
-            threshold=self._settings.threshold,
             trade_price=ticker.trade_price,
             timestamp=ticker.timestamp,
         )

@@ -8,15 +8,13 @@ import trio
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
+from actors.consumers.rate_watch import RateWatch, Ratio, check_hysteresis
 from actors.runtime.actor import Actor
 from protocols.channel.messages import Event, Request
-from protocols.crossing import Crossings, Zone
 from protocols.reports import ALERT_TOPIC, PriceAlert
 from protocols.source_view import SourceView
 from protocols.upbit.messages import Ticker
 from protocols.upbit.topics import is_market_code
-
-Ratio = Annotated[float, Meta(gt=0, lt=10)]
 
 
 class PriceMonitorSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,8 +45,7 @@ class PriceMonitorSettings(Struct, frozen=True, forbid_unknown_fields=True):
         for code in self.markets:
             if not is_market_code(code):
                 raise ValueError(f"markets: {code!r} is not a market; write it like KRW-BTC, upper case")
-        if self.hysteresis >= self.threshold:
-            raise ValueError(f"hysteresis {self.hysteresis:g} must be less than threshold {self.threshold:g}")
+        check_hysteresis(self.hysteresis, self.threshold)
 
 
 class PriceBoard:
@@ -58,33 +55,26 @@ class PriceBoard:
         self._threshold = settings.threshold
         self._hysteresis = settings.hysteresis
         self._last: dict[str, Event[Ticker] | None] = dict.fromkeys(settings.markets)
-        self._crossings = Crossings(high=settings.threshold, low=-settings.threshold, margin=settings.hysteresis)
-        self.alerts: deque[PriceAlert] = deque(maxlen=settings.history)
+        self._moves = RateWatch(
+            PriceAlert, threshold=settings.threshold, hysteresis=settings.hysteresis, history=settings.history
+        )
+
+    @property
+    def alerts(self) -> deque[PriceAlert]:
+        """The last ones, the newest at the end."""
+        return self._moves.reports
 
     def take(self, event: Event[Ticker]) -> PriceAlert | None:
         """Take one ticker in; return an alert when its market has just gone beyond the threshold.
 
-        The sign is that of `signed_change_rate`; the exchange's `change_rate` has none. A ticker that is older than
-        the known one, by the exchange's time, changes nothing.
+        A ticker that is older than the known one, by the exchange's time, changes nothing.
         """
         ticker = event.body
         known = self._last.get(ticker.code)
         if known is not None and ticker.timestamp < known.body.timestamp:
             return None
         self._last[ticker.code] = event
-        zone = self._crossings.take(ticker.code, ticker.signed_change_rate)
-        if zone is None:
-            return None
-        alert = PriceAlert(
-            code=ticker.code,
-            direction="rise" if zone is Zone.ABOVE else "fall",
-            signed_change_rate=ticker.signed_change_rate,
-            threshold=self._threshold,
-            trade_price=ticker.trade_price,
-            timestamp=ticker.timestamp,
-        )
-        self.alerts.append(alert)
-        return alert
+        return self._moves.take(ticker)
 
     def describe(self, *, now_ns: int) -> dict[str, object]:
         """Return prices with their age, and alerts, the newest first, as plain values."""
