@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from protocols.errors import DecodeFailure
+from protocols.unreadable import UNREADABLE
 
 
 class MarketEvent(Struct, frozen=True):
@@ -51,7 +52,7 @@ def decode_markets(body: bytes) -> tuple[MarketInfo, ...]:
     """
     try:
         markets = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise DecodeFailure("$", f"not a list of markets: {error}", body) from None
     for index, info in enumerate(markets):
         if not info.quote or not info.base:

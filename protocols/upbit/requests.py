@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from protocols.errors import UpbitdError
+from protocols.unreadable import UNREADABLE
 from protocols.upbit.messages import MARKET_TYPES, PRIVATE_TYPES
 from protocols.upbit.refusals import INVALID_PARAM, NO_CODES, NO_TICKET, NO_TYPE, WRONG_FORMAT
 from protocols.upbit.topics import FULL_DEPTH, ORDERBOOK_UNITS, Topic
@@ -175,7 +176,7 @@ def parse_request(frame: bytes) -> SubscriptionRequest:
 def _elements(frame: bytes) -> list[dict[str, Any]]:
     try:
         return msgspec.json.decode(frame, type=list[dict[str, Any]])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise RequestRefused(WRONG_FORMAT, "the request is not an array of objects") from None
 
 
