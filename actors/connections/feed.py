@@ -15,9 +15,11 @@ import trio
 from structlog.typing import FilteringBoundLogger
 
 from actors.connections.exchange_settings import ExchangeSettings
+from actors.connections.http_answers import plain_name
 from actors.connections.keep_alive import keep_alive
 from actors.connections.routing import Answer, Router
 from actors.connections.websocket import Connection
+from actors.runtime.groups import leaves
 from actors.runtime.publishing import Counter, Publisher
 from protocols.backoff import Backoff
 from protocols.errors import (
@@ -170,9 +172,9 @@ class Feed:
                     self._plan.connection_closed()
                     await connection.aclose()
         except* AuthenticationError as errors:
-            raise _first(errors) from None
+            raise next(leaves(errors)) from None
         except* ConnectionLost as errors:
-            error = _first(errors)
+            error = next(leaves(errors))
             reason = str(error)
             if isinstance(error, HandshakeRefused):
                 wait_s = error.retry_after_s or MIN_WAIT_S.get(error.status, 0.0)
@@ -226,11 +228,13 @@ class Feed:
     def _take_answer(self, answer: Answer) -> None:
         if isinstance(answer, ErrorFrame):
             self._counters.add("error_frames")
-            self._log.warning("feed.refused", name=answer.name, message=answer.message)
+            # Where keys are sent, the other end's free text is shown nowhere: it might repeat them.
+            said = plain_name(answer.name) if self._needs_keys else f"{answer.name}: {answer.message}"
+            self._log.warning("feed.refused", said=said)
             if self._needs_keys and remedy_of(answer.name) is Remedy.CHECK_KEYS:
-                raise AuthenticationError(f"the exchange refused the keys: {answer.name}: {answer.message}")
+                raise AuthenticationError(f"the exchange refused the keys: {said}")
             for topic in self._plan.refused(answer.name, now_s=trio.current_time()):
-                self._publisher.report_problem(topic.key, f"the exchange refused it: {answer.name}: {answer.message}")
+                self._publisher.report_problem(topic.key, f"the exchange refused it: {said}")
             self._wants_changed.set()
         elif isinstance(answer, SubscriptionList):
             result = self._plan.audit(answer)
@@ -298,11 +302,3 @@ def refusal_of(key: str, served: Collection[str], *, other: str) -> str:
 
 def _ticket() -> str:
     return f"upbitd-{uuid.uuid4()}"
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first real error inside a group of groups."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -53,5 +53,9 @@ def error_name(body: bytes | str) -> str:
     that may hold the keys.
     """
     error = parse_error(body)
-    name = "" if error is None else str(error.name)
+    return "" if error is None else plain_name(str(error.name))
+
+
+def plain_name(name: str) -> str:
+    """The name itself when it looks like one, and "" otherwise."""
     return name if _NAME.fullmatch(name) else ""

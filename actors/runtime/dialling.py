@@ -164,9 +164,9 @@ class Dial:
                 items = list(self._waiting)
                 self._waiting.clear()
                 return items
-            if self._is_closed:
-                return []
             stream = self._stream or await self._dial()
+            if stream is None:
+                return []
             try:
                 chunk = await stream.receive_some(READ_BYTES)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -176,12 +176,12 @@ class Dial:
             elif not self._is_closed:
                 self._lose("the link ended")
 
-    async def _dial(self) -> trio.SocketStream:
-        """Dial until somebody answers; nobody does while the supervisor does not hold the socket.
+    async def _dial(self) -> trio.SocketStream | None:
+        """Dial until somebody answers, or this link is closed; nobody answers before the supervisor holds the socket.
 
         A link that lived and worked is dialled again at once; one that brought nothing readable, after a growing delay.
         """
-        while True:
+        while not self._is_closed:
             if self._redial_s:
                 await trio.sleep(self._redial_s)
             self._redial_s = min(self._redial_s * 2 or REDIAL_FIRST_S, REDIAL_CAP_S)
@@ -189,6 +189,7 @@ class Dial:
                 return await self._dial_once()
             except (OSError, trio.BrokenResourceError) as error:
                 self._log.info("channel.no_answer", server=self._path.stem, reason=str(error), retry_s=self._redial_s)
+        return None
 
     async def _dial_once(self) -> trio.SocketStream:
         stream = await trio.open_unix_socket(str(self._path))

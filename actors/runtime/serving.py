@@ -4,9 +4,7 @@ A batch goes out by a direct, non-blocking write from whoever flushed it: no tas
 Only when the socket is full does the link's writer task take over, and what comes meanwhile coalesces in the outbox.
 """
 
-import os
 import socket
-import struct
 from contextlib import suppress
 from typing import Final
 
@@ -14,6 +12,7 @@ import msgspec
 import trio
 from structlog.typing import FilteringBoundLogger
 
+from actors.runtime.peer import is_same_user
 from actors.runtime.publishing import Publisher, Subscriber
 from protocols.channel.framing import FrameSplitter
 from protocols.channel.messages import PROTOCOL_VERSION, ClientMessage, Hello, Reply, Request, Wants
@@ -28,7 +27,6 @@ WRITE_BYTES: Final = 131072
 SEND_BUFFER_BYTES: Final = 1024 * 1024
 """Asked of the kernel, which grants up to net.core.wmem_max; the default holds only some 160 tickers."""
 
-_PEER_CREDENTIALS: Final = struct.Struct("3i")
 _decode = msgspec.msgpack.Decoder(ClientMessage).decode
 
 
@@ -43,7 +41,7 @@ async def serve_channel(listener: socket.socket, publisher: Publisher, log: Filt
     async def serve_one(stream: trio.SocketStream) -> None:
         raw = socket.socket(fileno=stream.socket.detach())
         with raw:
-            if len(links) >= MAX_LINKS or not _is_same_user(raw):
+            if len(links) >= MAX_LINKS or not is_same_user(raw):
                 counters.add("links_refused")
                 log.warning("channel.refused", links=len(links), limit=MAX_LINKS)
                 return
@@ -213,10 +211,3 @@ class Link:
         # The reader sees the end of the stream and ends the link.
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-
-
-def _is_same_user(raw: socket.socket) -> bool:
-    """Whether the peer runs as this user (or root); read from the kernel, not from the peer."""
-    credentials = raw.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
-    _pid, uid, _gid = _PEER_CREDENTIALS.unpack(credentials)
-    return uid in {os.getuid(), 0}
