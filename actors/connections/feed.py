@@ -205,7 +205,6 @@ class Feed:
         self._backoff.succeeded(trio.current_time())
         self._publisher.go_up(now_ns=time.monotonic_ns())
         self._counters.add("connections_live")
-        self._counters.set("epoch", self._publisher.epoch)
         self._log.info("feed.up", epoch=self._publisher.epoch)
 
     def _take(self, frames: list[bytes]) -> None:

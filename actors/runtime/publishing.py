@@ -225,7 +225,8 @@ class Publisher:
         if len(wants.wants) > MAX_WANTS:
             reason = f"this one and those behind it: more than {MAX_WANTS} wants of one client"
             refused.append(WantProblem(wants.wants[MAX_WANTS].topic, reason, is_held=False))
-        self.counters.add("wants_refused", len(refused))
+        if refused:
+            self.counters.add("wants_refused", len(refused))
         for problem in refused[:MAX_PROBLEMS]:
             subscriber.send(problem)
         for problem in refused[MAX_PROBLEMS : MAX_PROBLEMS + 1]:
