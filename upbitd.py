@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 PACKAGES = ("protocols", "actors", "supervisor")
+EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 
 
@@ -28,12 +29,19 @@ def find_clash() -> str:
 
 def main() -> None:
     """Run the command line."""
-    if clash := find_clash():
-        sys.stderr.write(f"upbitd: {clash}\n")
-        sys.exit(EXIT_BAD_INPUT)
-    from supervisor.main import main as run_command_line  # noqa: PLC0415 - only now is it known to be ours
+    try:
+        if clash := find_clash():
+            sys.stderr.write(f"upbitd: {clash}\n")
+            sys.exit(EXIT_BAD_INPUT)
+        from supervisor.early_signals import end_quietly_on_signals  # noqa: PLC0415 - only now is it known to be ours
 
-    run_command_line()
+        end_quietly_on_signals(sys.argv[1:])
+        from supervisor.main import main as run_command_line  # noqa: PLC0415 - imports for a while: after the signals
+
+        run_command_line()
+    except KeyboardInterrupt:
+        sys.stderr.write("upbitd: interrupted\n")
+        sys.exit(EXIT_FAILED)
 
 
 if __name__ == "__main__":

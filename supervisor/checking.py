@@ -9,6 +9,7 @@ import msgspec
 
 from actors.runtime.check import CheckAnswer, CheckRequest
 from protocols.unreadable import UNREADABLE
+from supervisor.early_signals import ending_by_exit
 
 LIMIT_S: Final = 60.0
 """An import that takes longer hangs: the whole default tree is imported in less than 2 s."""
@@ -20,14 +21,15 @@ def ask_check(request: CheckRequest) -> CheckAnswer:
     # The children get the supervisor's import path, so the check must look there too, and nowhere else (-P).
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     try:
-        done = subprocess.run(  # noqa: S603 - our own module
-            command,
-            input=msgspec.json.encode(request),
-            capture_output=True,
-            timeout=LIMIT_S,
-            check=False,
-            env=environment,
-        )
+        with ending_by_exit():
+            done = subprocess.run(  # noqa: S603 - our own module
+                command,
+                input=msgspec.json.encode(request),
+                capture_output=True,
+                timeout=LIMIT_S,
+                check=False,
+                env=environment,
+            )
     except subprocess.TimeoutExpired:
         return CheckAnswer(problems=[f"start: the children's modules were not imported within {LIMIT_S:g} s"], takes={})
     try:

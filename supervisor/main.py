@@ -8,6 +8,8 @@ import click
 
 from actors.runtime.groups import leaves
 from protocols.errors import SettingsError, UpbitdError
+from supervisor.early_signals import end_quietly_on_signals
+from supervisor.output import unwritable_stdout_told
 
 EXIT_FAILED: Final = 1
 EXIT_BAD_INPUT: Final = 2
@@ -47,21 +49,26 @@ class LazyCommands(click.Group):
             formatter.write_dl([(name, summary) for name, (_module, summary) in COMMANDS.items()])
 
 
-@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyCommands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="upbitd", prog_name="upbitd")
-def upbitd() -> None:
+@click.pass_context
+def upbitd(context: click.Context) -> None:
     """Keep one trader's link to the Upbit exchange alive, as a supervised tree of processes."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 it worked, 1 it failed while running, 2 bad input or settings."""
+    end_quietly_on_signals(sys.argv[1:])
     sys.exit(run_command(sys.argv[1:]))
 
 
 def run_command(arguments: list[str]) -> int:
     """Run one command and return the exit code; expected errors become lines on stderr."""
     try:
-        result = upbitd.main(arguments, prog_name="upbitd", standalone_mode=False)
+        with unwritable_stdout_told():
+            result = upbitd.main(arguments, prog_name="upbitd", standalone_mode=False)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx is not None else "upbitd"
         return _complain(f"{error.format_message()} (see `{where} --help`)", EXIT_BAD_INPUT)
@@ -75,10 +82,6 @@ def run_command(arguments: list[str]) -> int:
         return _complain(str(error), EXIT_FAILED)
     except ExceptionGroup as group:
         return _complain_of_group(group)
-    except BrokenPipeError:
-        # The reader of our output went away, as `head` does.
-        sys.stderr.close()
-        return EXIT_FAILED
     return result if isinstance(result, int) else 0
 
 

@@ -73,6 +73,21 @@ class RunDir:
                 f"{self.path}/lock cannot be locked: {error.strerror}; choose another --run-dir"
             ) from error
 
+    def remove_stale_sockets(self) -> None:
+        """Remove every socket that a killed supervisor left; whoever calls this holds the lock and has made none.
+
+        Raises:
+            SettingsError: one cannot be removed.
+        """
+        try:
+            for path in self.path.glob("*.sock"):
+                if path.is_socket():
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"{error.filename or self.path} cannot be removed: {error.strerror}; choose another --run-dir"
+            ) from error
+
     def listen(self, path: Path) -> socket.socket:
         """Return a listening Unix socket of mode 0600; a file that a dead supervisor left is replaced.
 

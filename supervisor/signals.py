@@ -1,4 +1,4 @@
-"""Signals of the supervisor: the first SIGINT or SIGTERM stops the tree in order, the next ones hurry."""
+"""Signals of the supervisor: the first SIGINT, SIGTERM or SIGHUP stops the tree in order, the next ones hurry."""
 
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import trio
 
+from supervisor.early_signals import is_ignored
 from supervisor.tree import Tree
 
 Signals = AsyncIterator[int]
@@ -21,12 +22,16 @@ def keep_exit_statuses() -> None:
 
 @contextmanager
 def stop_signals() -> Iterator[Signals]:
-    """Receive both signals from here on; open it before the first child is started, in the main thread."""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    """Receive the signals from here on; open it before the first child is started, in the main thread."""
+    hangup = () if is_ignored(signal.SIGHUP) else (signal.SIGHUP,)
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, *hangup) as signals:
         yield signals
 
 
 async def stop_on_signals(signals: Signals, tree: Tree) -> None:
     """Stop the tree at the first signal, kill what is left at the next one; run until cancelled."""
-    async for _number in signals:
-        tree.stop()
+    async for number in signals:
+        if number == signal.SIGHUP:
+            tree.ask_to_stop()  # A closed terminal sends it twice, by the kernel and by the shell: that is no hurry.
+        else:
+            tree.stop()

@@ -16,7 +16,9 @@ from multiprocess import resource_tracker
 from actors.runtime.child import InheritedSocket, enter
 from protocols.errors import UsageError
 
-_SIGNALS: Final = {signal.SIGINT, signal.SIGTERM}
+_SIGNALS: Final = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+"""Of these a child lets the first two through. SIGHUP stays blocked in it: a closed terminal tells the whole process
+group, and the supervisor alone decides what that means."""
 
 
 class ChildProcess:

@@ -1,24 +1,26 @@
 """`upbitd demo`: the whole tree against the simulated exchange, and a live view of it."""
 
 import os
-import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import click
 import trio
 
+from actors.commands.options import Seconds
 from actors.runtime.logs import Redaction, configure_logs
 from supervisor.demo.place import reserved_port, stderr_to, temporary_place
 from supervisor.demo.screens import CLOSE_S, Screen, screen_for_stdout
 from supervisor.demo.settings import HOST, demo_settings
 from supervisor.demo.snapshot import Observer
+from supervisor.early_signals import noted_signals
 from supervisor.lifecycle import Lifecycle
 from supervisor.name_clash import check_names
 from supervisor.run_dir import open_run_dir
-from supervisor.settings import default_settings_file, take_environment
+from supervisor.settings import Settings, default_settings_file, take_environment
 from supervisor.signals import keep_exit_statuses, stop_on_signals, stop_signals
 from supervisor.tree import Tree, run_tree
 
@@ -26,7 +28,7 @@ STDOUT_FD: Final = 1
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after so many seconds.")
+@click.option("--seconds", type=Seconds(), help="End after so many seconds.")
 def demo(seconds: float | None) -> None:
     """Run the whole tree against the built-in simulated exchange and show it live, until ^C.
 
@@ -36,35 +38,46 @@ def demo(seconds: float | None) -> None:
     keep_exit_statuses()
     take_environment(os.environ)
     screen = screen_for_stdout()
-    with temporary_place() as place, reserved_port(HOST) as port:
+    with reserved_port(HOST) as port:
         settings = demo_settings(default_settings_file(), port)
-        opened = open_run_dir(place / "run")
-        log_file = place / "log.jsonl"
-        with opened.locked(), stderr_to(log_file):
-            redaction = Redaction(settings.secrets.values())
-            configure_logs(level=settings.flags.log_level, redaction=redaction)
-            lifecycle = Lifecycle(opened.lifecycle_file, redaction=redaction)
-            tree = partial(run_tree, settings, opened, lifecycle=lifecycle, redaction=redaction, stop=trio.Event())
-            observing = partial(Observer, opened, log_file)
-            try:
-                trio.run(_run, tree, observing, screen, seconds)
-            finally:
-                lifecycle.close()
+        # From here on there is something to remove, so signals no longer end the process, not even during the removal.
+        with noted_signals() as noted, temporary_place() as place:
+            _run_in(place, settings, screen, seconds, noted)
     with suppress(OSError):  # Whoever read this may have been the reason for the end.
         os.write(STDOUT_FD, b"upbitd demo: ended; all processes and files are gone\n")
 
 
+def _run_in(place: Path, settings: Settings, screen: Screen, seconds: float | None, noted: list[int]) -> None:
+    opened = open_run_dir(place / "run")
+    log_file = place / "log.jsonl"
+    with opened.locked(), stderr_to(log_file):
+        redaction = Redaction(settings.secrets.values())
+        configure_logs(level=settings.flags.log_level, redaction=redaction)
+        lifecycle = Lifecycle(opened.lifecycle_file, redaction=redaction)
+        tree = partial(run_tree, settings, opened, lifecycle=lifecycle, redaction=redaction, stop=trio.Event())
+        observing = partial(Observer, opened, log_file)
+        try:
+            trio.run(_run, tree, observing, screen, seconds, noted)
+        finally:
+            lifecycle.close()
+
+
 async def _run(
-    run: Callable[..., Awaitable[None]], observing: Callable[[], Observer], screen: Screen, seconds: float | None
+    run: Callable[..., Awaitable[None]],
+    observing: Callable[[], Observer],
+    screen: Screen,
+    seconds: float | None,
+    noted: list[int],
 ) -> None:
-    """Run the tree by `run`, with all that belongs to a demo around it."""
+    """Run the tree by `run`, with all that belongs to a demo around it; not at all when a signal was `noted` before."""
     observer = observing()
     with stop_signals() as signals:
+        if noted:
+            return
         async with trio.open_nursery() as watching:
             async with trio.open_nursery() as running:
                 tree: Tree = await running.start(run)
                 watching.start_soon(stop_on_signals, signals, tree)
-                watching.start_soon(_stop_on_hangup, tree)
                 watching.start_soon(observer.run)
                 watching.start_soon(_show, observer, screen, tree)
                 if seconds is not None:
@@ -89,10 +102,3 @@ async def _show(observer: Observer, screen: Screen, tree: Tree) -> None:
 async def _stop_after(seconds: float, tree: Tree) -> None:
     await trio.sleep(seconds)
     tree.ask_to_stop()
-
-
-async def _stop_on_hangup(tree: Tree) -> None:
-    """Stop when the terminal is closed; without this the temporary directory would stay behind."""
-    with trio.open_signal_receiver(signal.SIGHUP) as signals:
-        async for _number in signals:
-            tree.ask_to_stop()

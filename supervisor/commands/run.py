@@ -25,7 +25,7 @@ from supervisor.tree import Tree, run_tree
 @click.option("--events", metavar="FILE", help="Where lifecycle events go; default RUN_DIR/lifecycle.jsonl.")
 @run_dir_option
 def run(file: str | None, overrides: tuple[str, ...], events: str | None, run_dir: str | None) -> None:
-    """Run the supervised tree in the foreground until SIGINT, SIGTERM or `upbitd stop`.
+    """Run the supervised tree in the foreground until SIGINT, SIGTERM, SIGHUP or `upbitd stop`.
 
     Settings come from FILE, then from variables such as UPBITD_EXCHANGE__WEBSOCKET_URL, then from --set.
     """
@@ -38,6 +38,7 @@ def run(file: str | None, overrides: tuple[str, ...], events: str | None, run_di
     settings = load_settings(path, variables=variables, overrides=overrides)
     opened = open_run_dir(directory)
     with opened.locked():
+        opened.remove_stale_sockets()
         redaction = Redaction(settings.secrets.values())
         configure_logs(level=settings.flags.log_level, redaction=redaction)
         lifecycle = Lifecycle(Path(events) if events else opened.lifecycle_file, redaction=redaction)
