@@ -252,11 +252,11 @@ def test_a_frozen_consumer_does_not_slow_the_others(tmp_path: Path) -> None:
             tree.wait_for("child_ready", "frozen")
             frozen.wait_for(is_event())
             first = fast.mark()
-            fast.wait_count(first + 1500)
+            fast.wait_count(first + 600)
             pid = tree.status()["frozen"]["pid"]
             os.kill(pid, signal.SIGSTOP)
             second = fast.mark()
-            fast.wait_count(second + 1500)
+            fast.wait_count(second + 600)
             third = fast.mark()
             os.kill(pid, signal.SIGCONT)
             assert tree.finish() == 0
