@@ -10,11 +10,11 @@ from typing import Final
 import msgspec
 
 from actors.runtime.peer import peer_pid
-from protocols.errors import UpbitdError
+from protocols.errors import SettingsError, UpbitdError
 from protocols.unreadable import UNREADABLE
 from supervisor.control_messages import Answer, Command
 
-CONNECT_S: Final = 5.0
+CONNECT_S: Final = 1.5
 ANSWER_S: Final = 60.0
 STOP_S: Final = 15.0
 
@@ -22,7 +22,15 @@ _decode = msgspec.json.Decoder(Answer).decode
 
 
 class SupervisorUnreachable(UpbitdError):
-    """No supervisor answers in this run directory."""
+    """The supervisor of this run directory does not answer."""
+
+
+class NoSupervisor(SettingsError):
+    """No supervisor runs in this run directory."""
+
+
+class UnknownName(SettingsError):
+    """The supervisor has no child of this name."""
 
 
 class CommandRefused(UpbitdError):
@@ -33,8 +41,10 @@ def ask(control_socket: Path, command: Command, *, limit_s: float = ANSWER_S) ->
     """Send one command and return the answer.
 
     Raises:
-        SupervisorUnreachable: nobody listens, or no answer came within `limit_s`.
-        CommandRefused: the answer is an error.
+        NoSupervisor: nobody listens.
+        SupervisorUnreachable: no answer came within `limit_s`.
+        UnknownName: the command names a child that there is not.
+        CommandRefused: the answer is another error.
     """
     with _connect(control_socket) as connection:
         return _exchange(connection, command, limit_s)
@@ -44,7 +54,8 @@ def stop_and_wait(control_socket: Path, *, limit_s: float = STOP_S) -> None:
     """Stop the tree and wait until its supervisor is gone.
 
     Raises:
-        SupervisorUnreachable: nobody listens, or it is still there after `limit_s`.
+        NoSupervisor: nobody listens.
+        SupervisorUnreachable: it is still there after `limit_s`.
     """
     with _connect(control_socket) as connection:
         pid = peer_pid(connection)
@@ -65,9 +76,14 @@ def _connect(control_socket: Path) -> socket.socket:
     try:
         connection.settimeout(CONNECT_S)
         connection.connect(os.fspath(control_socket))
-    except OSError as error:
+    except TimeoutError as error:
         connection.close()
         raise SupervisorUnreachable(
+            f"the supervisor in {control_socket.parent} took no connection within {CONNECT_S:g} s"
+        ) from error
+    except OSError as error:
+        connection.close()
+        raise NoSupervisor(
             f"no supervisor runs in {control_socket.parent} ({error.strerror or error}); "
             "start one with `upbitd run`, or name its directory with --run-dir"
         ) from error
@@ -83,6 +99,8 @@ def _exchange(connection: socket.socket, command: Command, limit_s: float) -> An
         answer = _decode(line)
     except (OSError, *UNREADABLE) as error:
         raise SupervisorUnreachable(f"the supervisor did not answer within {limit_s:g} s: {error}") from error
+    if answer.is_unknown_name:
+        raise UnknownName(answer.error)
     if answer.error:
         raise CommandRefused(answer.error)
     return answer

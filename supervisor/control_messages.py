@@ -20,10 +20,12 @@ class Answer(Struct, frozen=True, omit_defaults=True):
     """The answer: `error` is empty when it worked.
 
     Attributes:
+        is_unknown_name: the error is that no child has the name in the command.
         state: after `restart`: the state that the child reached.
         status: after `status`.
     """
 
     error: str = ""
+    is_unknown_name: bool = False
     state: str = ""
     status: TreeStatus | None = None

@@ -10,6 +10,7 @@ from actors.runtime.peer import is_same_user
 from protocols.errors import UsageError
 from protocols.unreadable import UNREADABLE
 from supervisor.control_messages import MAX_LINE_BYTES, Answer, Command
+from supervisor.machine_types import UnknownChild
 from supervisor.status import TreeStatus
 
 RECEIVE_BYTES: Final = 4096
@@ -75,6 +76,8 @@ async def answer(line: bytes, tree: Controllable) -> Answer:
         case "restart":
             try:
                 return Answer(state=await tree.restart(command.name))
+            except UnknownChild as error:
+                return Answer(error=str(error), is_unknown_name=True)
             except UsageError as error:
                 return Answer(error=str(error))
         case _:

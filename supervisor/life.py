@@ -32,7 +32,6 @@ class Life:
         heartbeat_s: when that came.
         last_words: what it said about its own end; empty when it said nothing.
         is_ending: its process is gone, and what is still in its link is read.
-        rung: how far its stop had to go; None when it was not stopped.
         ended: how it ended, once it is collected.
     """
 
@@ -44,13 +43,21 @@ class Life:
         self.heartbeat_s: float | None = None
         self.last_words = ""
         self.is_ending = False
-        self.rung: str | None = None
+        self._rungs: list[str] = []
         self.ended: Exit | None = None
 
     @property
     def pid(self) -> int:
         """The number of its process, also after its end."""
         return self._process.pid
+
+    @property
+    def rung(self) -> str | None:
+        """How far its stop had to go; None when it was not stopped, or ended by itself before it was killed."""
+        rungs = self._rungs
+        if self.ended is not None and self.ended.code is not None:
+            rungs = [rung for rung in rungs if rung != "sigkill"]  # It was on its way out, and faster.
+        return rungs[-1] if rungs else None
 
     async def run(
         self,
@@ -84,10 +91,14 @@ class Life:
         """End the process by the ladder within `limit_s` seconds and the time of a dump."""
         await stop_by_ladder(self._process, self._stream.send_stop, limit_s=limit_s, climbed=self._climbed)
 
-    async def kill(self) -> None:
-        """End the process now, with a dump of its stacks."""
+    async def kill(self, *, dump: bool) -> None:
+        """End the process now, with a dump of its stacks before when it hangs."""
         self._climbed("sigkill")
-        await kill_with_dump(self._process)
+        if dump:
+            await kill_with_dump(self._process)
+        else:
+            self._process.send_signal(signal.SIGKILL)
+            await self._process.gone.wait()
 
     async def _talk(
         self,
@@ -117,4 +128,4 @@ class Life:
         return self.ended
 
     def _climbed(self, rung: str) -> None:
-        self.rung = rung
+        self._rungs.append(rung)

@@ -24,6 +24,7 @@ from supervisor.machine_types import (
     Spawn,
     TreeStarted,
     TreeStopped,
+    UnknownChild,
 )
 from supervisor.spec import ChildSpec, SupervisorFlags
 from supervisor.strategies import STRATEGIES
@@ -124,17 +125,18 @@ class Machine:
             if child.due_s is not None and child.due_s <= now_s:
                 actions += self._due(child, now_s)
         if self._stop_by_s is not None and self._stop_by_s <= now_s:
-            actions += self.hurry(now_s=now_s)
+            actions += self._kill_all(now_s, is_late=True)
         return actions
 
     def restart(self, name: str, *, now_s: float) -> list[Action]:
         """Stop and start a child because its operator says so; its budgets and delays begin anew.
 
         Raises:
-            UsageError: there is no such child, or the tree is stopping.
+            UnknownChild: there is no such child.
+            UsageError: the tree is stopping.
         """
         if name not in self.children:
-            raise UsageError(f"no child named {name!r}; there are {', '.join(self._order)}")
+            raise UnknownChild(f"no child named {name!r}; there are {', '.join(self._order)}")
         if self.is_stopping:
             raise UsageError(f"{name} is not restarted: the tree is stopping")
         child = self.children[name]
@@ -158,14 +160,20 @@ class Machine:
         return self._advance_stop(now_s)
 
     def hurry(self, *, now_s: float) -> list[Action]:
-        """Kill what is left of a tree that is stopping."""
+        """Kill what is left of a tree that is stopping, because its operator wants no more waiting."""
+        return self._kill_all(now_s, is_late=False)
+
+    def _kill_all(self, now_s: float, *, is_late: bool) -> list[Action]:
+        """Kill what is left; those that were asked to stop and are late show their stacks before."""
         self._stop_by_s = None
         alive = [child for child in reversed(self.children.values()) if child.state in ALIVE]
+        actions: list[Action] = []
         for child in alive:
+            actions.append(Kill(child.spec.name, dump=is_late and child.state is ChildState.STOPPING))
             if child.state is not ChildState.STOPPING:
                 child.enter(ChildInput.STOP, now_s)
             child.stopping_for = Cause.STOP
-        return [Kill(child.spec.name) for child in alive]
+        return actions
 
     # Decisions
 

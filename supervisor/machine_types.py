@@ -71,6 +71,10 @@ def next_state(state: ChildState, happened: ChildInput) -> ChildState:
         raise UsageError(f"a child in {state.name} cannot accept {happened.name}") from None
 
 
+class UnknownChild(UsageError):
+    """The tree has no child of this name."""
+
+
 class Cause(enum.StrEnum):
     """Why a process ended, as far as it matters for what happens next."""
 
@@ -127,9 +131,10 @@ class AskToStop(Struct, frozen=True):
 
 
 class Kill(Struct, frozen=True):
-    """End the child now: dump its stacks, then kill."""
+    """End the child now; dump its stacks before, when it hangs and did not end in its time."""
 
     child: str
+    dump: bool = True
 
 
 class Record(Struct, frozen=True):

@@ -135,8 +135,8 @@ class Tree:
                     self._spawn(name, incarnation)
                 case AskToStop(name, limit_s):
                     self._nursery.start_soon(self.lives[name].stop, limit_s)
-                case Kill(name):
-                    self._nursery.start_soon(self.lives[name].kill)
+                case Kill(name, dump):
+                    self._nursery.start_soon(partial(self.lives[name].kill, dump=dump))
                 case Record():
                     self._record(action)
                 case TreeStarted():

@@ -17,20 +17,27 @@ from supervisor.status import ChildStatus, LastExit, TreeStatus
 
 MIB: Final = 1024 * 1024
 
+WIDE: Final = 1000
+"""Columns; more than any row has."""
+
+ANSWER_S: Final = 3.0
+"""A supervisor that lives answers at once."""
+
 
 @click.command()
 @json_option
 @run_dir_option
 def status(*, as_json: bool, run_dir: str | None) -> None:
     """Show every child: state, restarts, uptime, last exit, age of the last heartbeat, memory, counters."""
-    answer = ask(running_tree(run_dir).control_socket, Command("status")).status
+    answer = ask(running_tree(run_dir).control_socket, Command("status"), limit_s=ANSWER_S).status
     if answer is None:
         raise SupervisorUnreachable("the supervisor's answer holds no status; is it of another version?")
     if as_json:
         click.echo(msgspec.json.encode(answer))
         return
+    # Never cut: a terminal that is narrower breaks the line.
+    Console(width=WIDE).print(status_table(answer))
     console = Console()
-    console.print(status_table(answer))
     for line in remarks(answer):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 import trio
 
-from protocols.errors import UsageError
-from supervisor.control_client import CommandRefused, SupervisorUnreachable, ask
+from supervisor.control_client import CommandRefused, NoSupervisor, SupervisorUnreachable, UnknownName, ask
 from supervisor.control_messages import MAX_LINE_BYTES, Answer, Command
 from supervisor.control_server import serve_control
+from supervisor.machine_types import UnknownChild
 from supervisor.run_dir import RunDir, open_run_dir
 from supervisor.status import TreeStatus
 
@@ -32,7 +32,7 @@ class OwnTree:
 
     async def restart(self, name: str) -> str:
         if name != "a":
-            raise UsageError(f"no child named {name!r}")
+            raise UnknownChild(f"no child named {name!r}")
         await self.may_finish.wait()
         return "ready"
 
@@ -64,7 +64,7 @@ async def test_commands_are_answered(run_dir: RunDir) -> None:
         assert (await in_thread(run_dir, Command("status"))).status == STATUS
         assert (await in_thread(run_dir, Command("restart", "a"))).state == "ready"
         await in_thread(run_dir, Command("stop"))
-        with pytest.raises(CommandRefused, match="no child named 'b'"):
+        with pytest.raises(UnknownName, match="no child named 'b'"):
             await in_thread(run_dir, Command("restart", "b"))
         with pytest.raises(CommandRefused, match="unknown verb 'dance'; known: status, restart, stop"):
             await in_thread(run_dir, Command("dance"))
@@ -160,7 +160,7 @@ async def test_another_user_is_not_served(run_dir: RunDir, monkeypatch: pytest.M
 
 
 def test_no_supervisor_is_one_clear_error(run_dir: RunDir) -> None:
-    with pytest.raises(SupervisorUnreachable, match=r"no supervisor runs in .* start one with `upbitd run`"):
+    with pytest.raises(NoSupervisor, match=r"no supervisor runs in .* start one with `upbitd run`"):
         ask(run_dir.control_socket, Command("status"))
 
 

@@ -227,7 +227,7 @@ def test_the_whole_stop_has_a_limit_whatever_the_children_allow() -> None:
     machine.ready("c1", now_s=1.0)
     machine.stop(now_s=2.0)
     assert machine.next_check_s() == 2.0 + FLAGS.shutdown_s
-    assert machine.tick(now_s=2.0 + FLAGS.shutdown_s) == [Kill("c1"), Kill("c0")]
+    assert machine.tick(now_s=2.0 + FLAGS.shutdown_s) == [Kill("c1"), Kill("c0", dump=False)]
     machine.exited("c0", KILLED, now_s=6.1)
     assert machine.exited("c1", KILLED, now_s=6.2)[-1] == TreeStopped()
 

@@ -1,5 +1,6 @@
 import importlib.metadata
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,9 +11,11 @@ import pytest
 
 from protocols.errors import ConnectionLost, SettingsError
 from supervisor import name_clash
+from supervisor.commands import status as status_command
 from supervisor.commands.status import describe_exit, duration
+from supervisor.control_messages import Answer
 from supervisor.main import COMMANDS, run_command, upbitd
-from supervisor.status import LastExit
+from supervisor.status import ChildStatus, LastExit, TreeStatus
 
 
 def test_help_lists_every_command_without_importing_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,12 +38,43 @@ def test_a_missing_settings_file_is_exit_code_2(tmp_path: Path, capsys: pytest.C
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["stop"], ["restart", "a"]])
-def test_commands_without_a_supervisor_are_exit_code_1(
-    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["status", "--json"], ["stop"], ["restart", "a"], ["show", "a"], ["watch", "ticker", "KRW-BTC"]],
+)
+@pytest.mark.parametrize("is_file", [False, True])
+def test_commands_without_a_supervisor_are_exit_code_2(
+    command: list[str], is_file: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_command([*command, "--run-dir", str(tmp_path)]) == 1
-    assert "no supervisor runs in" in capsys.readouterr().err
+    if is_file:
+        (tmp_path / "run").touch()
+    assert run_command([*command, "--run-dir", str(tmp_path / "run")]) == 2
+    shown = capsys.readouterr().err
+    assert re.match("upbitd: no (supervisor|tree) runs in", shown)
+    assert len(shown.splitlines()) == 1
+
+
+def test_a_tree_cannot_run_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run").touch()
+    assert run_command(["run", "--run-dir", str(tmp_path / "run")]) == 2
+    assert "cannot be used: File exists" in capsys.readouterr().err
+
+
+def test_no_cell_of_the_status_is_cut(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "n" * 32
+    child = ChildStatus(
+        name, "starting", 4_000_000, 1000, 1e5, LastExit(None, 15, ""), 10.0, 2**31, 1, {"seen": 10**9}, "r" * 200
+    )
+    tree = TreeStatus(pid=1, state="running", uptime_s=2.0, run_dir="/r", children=(child,))
+    monkeypatch.setattr(status_command, "ask", lambda *_given, **_limits: Answer(status=tree))
+    monkeypatch.setenv("COLUMNS", "40")
+    assert run_command(["status"]) == 0
+    shown = capsys.readouterr().out
+    row = next(line for line in shown.splitlines() if line.startswith(name))
+    expected = ["starting", "4000000", "1000", "1", "d", "3", "h", "10.0", "s", "2048", "MiB", "SIGTERM"]
+    assert row.split() == [name, *expected]
+    assert f"{name}: {'r' * 200}" in shown
+    assert "…" not in shown
 
 
 @pytest.mark.parametrize(

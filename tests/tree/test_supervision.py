@@ -309,7 +309,7 @@ def test_restart_and_stop_by_command(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (0, "a: ready\n")
         assert tree.wait_for("child_stopped", "a")["cause"] == "restart"
         unknown = tree.ask("restart", "nobody")
-        assert (unknown.returncode, unknown.stderr) == (1, "upbitd: no child named 'nobody'; there are a, b\n")
+        assert (unknown.returncode, unknown.stderr) == (2, "upbitd: no child named 'nobody'; there are a, b\n")
         assert tree.ask("stop").returncode == 0
         assert tree.process.wait(5.0) == 0
         assert "no supervisor runs in" in tree.ask("stop").stderr
