@@ -17,6 +17,7 @@ setup: .venv/.ready
 
 # The stamp is older than the pins or the packaging: make the environment again.
 .venv/.ready: requirements/dev.txt pyproject.toml
+	@echo "preparing .venv"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --require-hashes -r requirements/dev.txt

@@ -7,6 +7,7 @@ An override names a table and a key: `UPBITD_EXCHANGE__WEBSOCKET_URL=...` or `--
 table is `supervisor`, a shared table, or a child's name; for a child, the key is one of its spec or of its own table.
 """
 
+import math
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.runtime.check import CheckRequest, ChildToCheck
+from actors.runtime.check import CheckAnswer, CheckRequest, ChildToCheck
 from actors.runtime.settings_problems import find_problems, suggestion
 from protocols.errors import SettingsError
 from supervisor.checking import ask_check
@@ -115,12 +116,13 @@ def settings_from(tables: Tables, *, variables: Mapping[str, str], overrides: It
     for text, where in _named_overrides(variables, overrides, reserved, problems):
         _apply(tables, text, where, problems)
     shared = {name: table for name, table in tables.items() if name not in {"supervisor", "child"}}
-    problems += find_problems(tables.get("supervisor", {}), SupervisorFlags, where="supervisor")
+    problems += _struct_problems(tables.get("supervisor", {}), SupervisorFlags, where="supervisor")
     problems += _children_problems(raw_children)
-    if not problems:
-        children, problems = _check_entries(raw_children, shared)
+    answer = _check_entries(raw_children, shared)
+    problems += answer.problems
     if problems:
         raise SettingsProblems(problems)
+    children = tuple(_with_shared(msgspec.convert(child, ChildSpec), shared, answer) for child in raw_children)
     secrets = {name: variables[name] for child in children for name in child.secrets if name in variables}
     return Settings(
         flags=msgspec.convert(tables.get("supervisor", {}), SupervisorFlags), children=children, secrets=secrets
@@ -144,19 +146,37 @@ def check_shape(tables: Tables) -> list[str]:
 
 def _children_problems(children: list[Tables]) -> list[str]:
     problems: list[str] = []
-    seen: set[str] = set()
+    first_with: dict[str, int] = {}
     for number, child in enumerate(children, 1):
         name = child.get("name")
-        where = f"child {name}" if isinstance(name, str) else f"child {number}"
-        problems += find_problems(child, ChildSpec, where=where)
-        if name in RESERVED_NAMES:
+        where = f"child {name}" if isinstance(name, str) else _place(number)
+        of_child = _struct_problems(child, ChildSpec, where=where)
+        if not isinstance(name, str):  # A place is no path: "the 4th [[child]]: name: missing".
+            of_child = [f"{where}: {line.removeprefix(f'{where}.')}" for line in of_child]
+        problems += of_child
+        if isinstance(name, str) and name in RESERVED_NAMES:
             problems.append(f"{where}.name: {name!r} is a word of the settings; choose another name")
-        if isinstance(name, str):
-            if name in seen:
-                problems.append(f"{where}.name: used twice; names are unique")
-            seen.add(name)
+        if isinstance(name, str) and first_with.setdefault(name, number) != number:
+            problems.append(
+                f"{where}.name: used twice, by {_place(first_with[name])} and {_place(number)}; rename one of them"
+            )
         problems += _secret_problems(child, where)
     return problems
+
+
+def _place(number: int) -> str:
+    """Say which child is meant when it has no name to say."""
+    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"the {number}{ending} [[child]]"
+
+
+def _struct_problems(table: Tables, kind: type[Any], *, where: str) -> list[str]:
+    """Find problems like `find_problems`; `nan` and `inf` are TOML, and no time and no limit here can be either."""
+    endless = {key: value for key, value in table.items() if isinstance(value, float) and not math.isfinite(value)}
+    problems = [f"{where}.{key}: {value} is no number that can be used here" for key, value in endless.items()]
+    return problems + find_problems(
+        {key: value for key, value in table.items() if key not in endless}, kind, where=where
+    )
 
 
 def _secret_problems(child: Tables, where: str) -> list[str]:
@@ -172,16 +192,23 @@ def _secret_names(child: Tables) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list | tuple) else []
 
 
-def _check_entries(raw_children: list[Tables], shared: Tables) -> tuple[tuple[ChildSpec, ...], list[str]]:
-    """Let the check process import every child, and give each the shared tables that it takes."""
-    children = [msgspec.convert(child, ChildSpec) for child in raw_children]
-    to_check = [ChildToCheck(name=child.name, start=child.start, settings=child.settings) for child in children]
-    answer = ask_check(CheckRequest(children=to_check, shared=shared))
-    given = []
-    for child in children:
-        taken = {name: shared[name] for name in answer.takes.get(child.name, [])}
-        given.append(msgspec.structs.replace(child, settings={**taken, **child.settings}))
-    return tuple(given), answer.problems
+def _check_entries(raw_children: list[Tables], shared: Tables) -> CheckAnswer:
+    """Let the check process import every child that says what to import, whatever else is wrong with it."""
+    to_check = []
+    for number, child in enumerate(raw_children, 1):
+        name, start, settings = child.get("name"), child.get("start"), child.get("settings", {})
+        if isinstance(start, str) and isinstance(settings, dict):
+            known_as = name if isinstance(name, str) else _place(number)
+            to_check.append(ChildToCheck(name=known_as, start=start, settings=settings))
+    answer = ask_check(CheckRequest(children=to_check, shared=shared, is_complete=len(to_check) == len(raw_children)))
+    problems = [line.removeprefix("child ") if line.startswith("child the ") else line for line in answer.problems]
+    return CheckAnswer(problems=problems, takes=answer.takes)
+
+
+def _with_shared(child: ChildSpec, shared: Tables, answer: CheckAnswer) -> ChildSpec:
+    """Give a child the shared tables that it takes."""
+    taken = {name: shared[name] for name in answer.takes.get(child.name, [])}
+    return msgspec.structs.replace(child, settings={**taken, **child.settings})
 
 
 def _named_overrides(

@@ -10,6 +10,7 @@ import trio
 
 from actors.commands.signals import run_until_signalled
 from actors.exchange.settings import SimulatorSettings
+from protocols.errors import SettingsError
 
 _DEFAULTS = SimulatorSettings()
 
@@ -31,17 +32,39 @@ def simulate(**options: Any) -> None:  # noqa: ANN401 - one keyword per option, 
 
     Prints one JSON line with its addresses when it serves; SIGINT or SIGTERM ends it with exit code 0.
     """
-    trio.run(run_until_signalled, partial(_serve, SimulatorSettings(**options)))
+    settings = SimulatorSettings(**options)
+    try:
+        settings.check()
+    except SettingsError as error:
+        raise click.UsageError(str(error), click.get_current_context()) from error
+    trio.run(run_until_signalled, partial(_serve, settings))
 
 
 async def _serve(settings: SimulatorSettings) -> None:
     # The half second that this takes to import comes when signals are received already: until then SIGTERM kills.
     from actors.exchange.actor import open_exchange, serve  # noqa: PLC0415 - see above
 
+    await _check_host(settings.host)
     exchange = await open_exchange(settings)
     async with trio.open_nursery() as nursery:
         await nursery.start(serve, exchange)
         _announce(*exchange.address)
+
+
+async def _check_host(host: str) -> None:
+    """See that this host can be listened on at all: what fails after that is the port.
+
+    Raises:
+        SettingsError: it is no address of this machine.
+    """
+    try:
+        listeners = await trio.open_tcp_listeners(0, host=host)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on host {host!r}: {error.strerror or error}; choose an address of this machine"
+        ) from None
+    for listener in listeners:
+        await listener.aclose()
 
 
 def _announce(host: str, port: int) -> None:

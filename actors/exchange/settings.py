@@ -9,6 +9,7 @@ from actors.exchange.trading.simulation import DEFAULT_RATE
 from protocols.errors import SettingsError
 
 MAX_RATE = 100_000.0
+RECORDED_SPEED = 1.0
 
 
 class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,7 +36,7 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     access_key: str = ""
     secret_key: str = ""
     replay: str = ""
-    speed: float = 1.0
+    speed: float = RECORDED_SPEED
     idle_close_s: float = 60.0
     limits: bool = True
     send_buffer_bytes: int = 8 * 1024 * 1024
@@ -57,6 +58,8 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         for name, value, lowest, highest in ranges:
             if not lowest <= value <= highest:
                 raise SettingsError(f"{name} = {value}: choose a number from {lowest} to {highest}")
+        if self.speed != RECORDED_SPEED and not self.replay:
+            raise SettingsError(f"speed = {self.speed}: only a recording has a speed; name one by replay")
         if bool(self.access_key) != bool(self.secret_key):
             raise SettingsError("access_key and secret_key belong together: give both or neither")
 

@@ -25,10 +25,11 @@ class ChildToCheck(msgspec.Struct, frozen=True):
 
 
 class CheckRequest(msgspec.Struct, frozen=True):
-    """All children, and the shared tables by name."""
+    """The children, and the shared tables by name; `is_complete` when these are all children of the tree."""
 
     children: list[ChildToCheck]
     shared: dict[str, dict[str, Any]]
+    is_complete: bool = True
 
 
 class CheckAnswer(msgspec.Struct, frozen=True):
@@ -48,7 +49,7 @@ def check(request: CheckRequest) -> CheckAnswer:
         except SettingsError as error:
             problems.append(f"child {child.name}: {error}")
     # When a child cannot be imported, nobody knows what it would have taken.
-    if len(takes) == len(request.children):
+    if request.is_complete and len(takes) == len(request.children):
         taken = {table for tables in takes.values() for table in tables}
         problems += [
             f"{table}: no child takes this table; a table is shared by its name with settings of children"

@@ -26,7 +26,7 @@ def find_problems(table: Mapping[str, Any], kind: type[Any], *, where: str) -> l
         try:
             msgspec.convert(table[key], field.type)
         except msgspec.ValidationError as error:
-            problems.append(describe(error, f"{where}.{key}"))
+            problems.append(describe(error, f"{where}.{key}") + _known_values(error, field.type))
     return problems or _problem_of_whole(table, kind, where)
 
 
@@ -36,6 +36,25 @@ def _problem_of_whole(table: Mapping[str, Any], kind: type[Any], where: str) -> 
     except msgspec.ValidationError as error:
         return [describe(error, where)]
     return []
+
+
+def _known_values(error: msgspec.ValidationError, kind: Any) -> str:  # noqa: ANN401 - any annotation
+    """Return the values that a field of some fixed words may have, as the end of a message about another one."""
+    if not str(error).startswith("Invalid enum value"):
+        return ""
+    types = [msgspec.inspect.type_info(kind)]
+    words: list[str] = []
+    while types:
+        match types.pop():
+            case msgspec.inspect.LiteralType(values=values):
+                words += map(str, values)
+            case msgspec.inspect.EnumType(cls=enum_class):
+                words += [str(member.value) for member in enum_class]
+            case msgspec.inspect.UnionType(types=inner):
+                types += inner
+            case msgspec.inspect.ListType(item_type=inner) | msgspec.inspect.VarTupleType(item_type=inner):
+                types.append(inner)
+    return f"; choose from: {', '.join(words)}" if words else ""
 
 
 def describe(error: msgspec.ValidationError, where: str) -> str:

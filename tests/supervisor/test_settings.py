@@ -197,3 +197,57 @@ def test_the_check_looks_where_the_children_will_look(tmp_path: Path, monkeypatc
     (tmp_path / "own_actor.py").write_text("async def run(actor): ...\n")
     monkeypatch.syspath_prepend(os.fspath(tmp_path))
     assert settings_from({"child": [{"name": "own", "start": "own_actor:run"}]}, variables={}).children
+
+
+def test_what_is_wrong_with_one_child_hides_nothing_about_another(tmp_path: Path) -> None:
+    text = f"""
+    [exchange]
+    url = "ws://x"
+    [[child]]
+    start = "no_such_module:run"
+    [[child]]
+    name = "a"
+    start = "{IDLE}"
+    restart = "sometimes"
+    [[child]]
+    name = "b"
+    start = "tests.tree.sample_actors:nothing"
+    [[child]]
+    name = "c"
+    start = "{CONFIGURED}"
+    settings = {{ code = "x" }}
+    [[child]]
+    name = "a"
+    """
+    lines = problems(tmp_path, text)
+    for expected in (
+        "the 1st [[child]]: name: missing",
+        "the 1st [[child]]: start = 'no_such_module:run'",
+        "child a.restart: Invalid enum value 'sometimes'; choose from: permanent, temporary, transient",
+        "child b: start = 'tests.tree.sample_actors:nothing'",
+        "c.code: Expected int, got str",
+        "child a.name: used twice, by the 2nd [[child]] and the 5th [[child]]; rename one of them",
+        "child a.start: missing",
+    ):
+        assert any(line.startswith(expected) for line in lines), (expected, lines)
+    assert len(lines) == 7, lines
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_time_without_end_is_refused_with_what_was_written(tmp_path: Path, value: str) -> None:
+    overrides = (f"supervisor.period_s={value}", f"first.shutdown_s={value}")
+    assert problems(tmp_path, TREE, overrides=overrides) == (
+        f"supervisor.period_s: {value} is no number that can be used here",
+        f"child first.shutdown_s: {value} is no number that can be used here",
+    )
+
+
+def test_a_word_that_is_not_known_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    overrides = ("supervisor.strategy=x", "supervisor.log_level=loud")
+    assert problems(tmp_path, TREE, overrides=overrides) == (
+        "supervisor.strategy: Invalid enum value 'x'; choose from: one_for_one",
+        "supervisor.log_level: Invalid enum value 'loud'; choose from: debug, error, info, warning",
+    )
+    public = '[[child]]\nname = "public"\nstart = "actors.connections.public:run"\n'
+    (line,) = problems(tmp_path, public, overrides=("exchange.format=XXX",))
+    assert line.startswith("exchange.format: Invalid enum value 'XXX'; choose from: DEFAULT, ")

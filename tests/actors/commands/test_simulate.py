@@ -37,7 +37,9 @@ def test_it_says_where_it_listens_and_ends_with_0_on_a_signal(ending: signal.Sig
         (["--speed", "nan"], "speed = nan"),
         (["--access-key", "a"], "belong together"),
         (["--replay", "none.jsonl"], "No such file"),
-        (["--host", "no.such.host.invalid"], "cannot listen"),
+        (["--speed", "2"], "only a recording has a speed"),
+        (["--host", "no.such.host.invalid"], "cannot listen on host 'no.such.host.invalid'"),
+        (["--host", "999.1.1.1"], "choose an address of this machine"),
         (["--frobnicate"], "No such option"),
     ],
 )
@@ -47,6 +49,8 @@ def test_bad_options_get_one_line_and_exit_code_2(options: list[str], words: str
     assert ended.stdout == ""
     assert words in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+    if options[0] not in {"--host", "--replay"}:  # Those are right in form, and the help would not help.
+        assert ended.stderr.endswith("(see `upbitd simulate --help`)\n")
 
 
 def test_a_port_in_use_gets_one_line_and_exit_code_2() -> None:
