@@ -30,7 +30,7 @@ _DEFAULTS = SimulatorSettings()
 def simulate(**options: Any) -> None:  # noqa: ANN401 - one keyword per option, checked by the struct
     """Serve a simulated Upbit on one port.
 
-    Prints one JSON line with its addresses when it serves; SIGINT or SIGTERM ends it with exit code 0.
+    Prints one JSON line with its addresses when it serves; SIGINT, SIGTERM or SIGHUP ends it with exit code 0.
     """
     settings = SimulatorSettings(**options)
     try:
