@@ -28,7 +28,7 @@ demo: setup
 	@$(BIN)/upbitd demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 # Off: ASYNC114 wants a list of startable functions kept by hand, ASYNC124 forbids a callback that need not wait.
 check: setup
@@ -43,7 +43,7 @@ bench: setup
 
 coverage: setup
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest --numprocesses 3 --dist worksteal
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
