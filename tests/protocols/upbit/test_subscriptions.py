@@ -19,7 +19,7 @@ from protocols.upbit.subscriptions import (
     AuditResult,
     SubscriptionPlan,
 )
-from protocols.upbit.suspects import RETRIAL_S
+from protocols.upbit.suspects import LONGEST_PAUSE_S, RETRIAL_S
 from protocols.upbit.topics import Topic, parse_topic
 
 BTC, ETH, XRP = (Topic("ticker", f"KRW-{base}") for base in ("BTC", "ETH", "XRP"))
@@ -549,7 +549,8 @@ class SubscriptionMachine(RuleBasedStateMachine):
             return
         if self.exchange is None:
             self.connect()
-        self.advance(self.now_s + 10 * RETRIAL_S)
+        # After many refusals in a row the search pauses, at the longest for an hour.
+        self.advance(self.now_s + 10 * RETRIAL_S + 2 * LONGEST_PAUSE_S)
         assert self.exchange is not None
         assert self.given_up >= self.plan.wanted & self.refuses
         if self.plan.wanted - self.refuses:
