@@ -11,7 +11,7 @@ class FeedState(enum.Enum):
     """Where a connection stands."""
 
     IDLE = "idle"
-    """Nobody wants anything: no socket."""
+    """Not begun yet: no socket."""
     CONNECTING = "connecting"
     LIVE = "live"
     DOWN = "down"

@@ -52,7 +52,7 @@ class Outbox:
     Attributes:
         merged: events that a newer one of the same topic replaced.
         dropped: events that were dropped because the `every` lane was full; each is announced by a `Gap`.
-        is_hopeless: the subscriber reads nothing any more and must be cut; whatever is put now is discarded.
+        is_hopeless: the subscriber reads nothing any more and must be cut; nothing that is put now lets it grow.
     """
 
     def __init__(self, wake: Callable[[], None], *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:

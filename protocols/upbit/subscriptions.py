@@ -95,7 +95,7 @@ class SubscriptionPlan:
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to ask for; an open socket then ends by the exchange's idle close."""
+        """Whether there is nothing to ask for; an open socket stays open, kept alive by its pings."""
         return not self._target
 
     @property
