@@ -1,15 +1,41 @@
 """Settings of the simulated exchange, the same for the command and for the child of a tree."""
 
+from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from actors.exchange.market.universe import MAX_MARKETS, MIN_MARKETS
+from actors.exchange.quirks import Quirks
 from actors.exchange.trading.simulation import DEFAULT_RATE
+from actors.exchange.trading.trader import OPENING_BALANCES
 from protocols.errors import SettingsError
 
 MAX_RATE = 100_000.0
 RECORDED_SPEED = 1.0
+
+
+Scope = Literal["view_assets", "view_orders", "make_orders"]
+
+ALL_SCOPES: tuple[Scope, ...] = ("view_assets", "view_orders", "make_orders")
+
+
+class AccountSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One account with its one key.
+
+    Attributes:
+        access_key, secret_key: the key that acts on it.
+        balances: what it owns at the start, by currency.
+        scopes: what the key may do.
+        expired: whether the key is refused as expired.
+    """
+
+    access_key: str
+    secret_key: str
+    balances: dict[str, Decimal] = msgspec.field(default_factory=OPENING_BALANCES.copy)
+    scopes: tuple[Scope, ...] = ALL_SCOPES
+    expired: bool = False
 
 
 class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -20,12 +46,16 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         markets: number of markets, 4 to 855.
         rate: market events per second over all markets.
         seed: decides everything that happens in the markets.
-        access_key, secret_key: the one key that private connections are accepted with; empty for none.
+        access_key, secret_key: key of the first account; empty for none.
+        accounts: further accounts; nobody but their owners trades on them.
+        trader: whether a seeded trader acts on the first account.
         replay: file of recorded frames that is played instead of a market; empty for none.
         speed: how many times faster than recorded; 0 for as fast as possible.
         idle_close_s: silence in both directions after which a socket is closed without a close frame.
         limits: whether connects, messages and requests are limited as on the exchange.
         send_buffer_bytes: what may wait for one slow client before it is cut.
+        journal: file that is told everything that happens, one JSON object a line; empty for none.
+        quirks: manners of the exchange that can be chosen.
     """
 
     host: str = "127.0.0.1"
@@ -35,11 +65,15 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     seed: int = 1
     access_key: str = ""
     secret_key: str = ""
+    accounts: tuple[AccountSettings, ...] = ()
+    trader: bool = True
     replay: str = ""
     speed: float = RECORDED_SPEED
     idle_close_s: float = 60.0
     limits: bool = True
     send_buffer_bytes: int = 8 * 1024 * 1024
+    journal: str = ""
+    quirks: Quirks = Quirks()
 
     def check(self) -> None:
         """Check what types alone cannot.
@@ -62,6 +96,17 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
             raise SettingsError(f"speed = {self.speed}: only a recording has a speed; name one by replay")
         if bool(self.access_key) != bool(self.secret_key):
             raise SettingsError("access_key and secret_key belong together: give both or neither")
+        known = [account.access_key for account in self.all_accounts]
+        if len(set(known)) < len(known):
+            raise SettingsError("two accounts have the same access key")
+        if not all(account.access_key and account.secret_key for account in self.accounts):
+            raise SettingsError("an account needs an access key and a secret key")
+
+    @property
+    def all_accounts(self) -> tuple[AccountSettings, ...]:
+        """The first account, if there is one, and the further ones."""
+        first = (AccountSettings(self.access_key, self.secret_key),) if self.access_key else ()
+        return first + self.accounts
 
     @property
     def replay_path(self) -> Path | None:

@@ -12,11 +12,11 @@ import trio
 
 from actors.exchange.market.events import Traded
 from actors.exchange.market.market import Market
-from actors.exchange.market.views import trade, view
+from actors.exchange.market.views import MarketMessage, trade, view
 from actors.exchange.sources.source import Sink
 from actors.exchange.trading.simulation import Simulation
 from protocols.upbit.encoding import encode_message
-from protocols.upbit.messages import CANDLE_TYPES, PRIVATE_TYPES, REALTIME, SNAPSHOT, Message, MyAsset, MyOrder
+from protocols.upbit.messages import CANDLE_TYPES, PRIVATE_TYPES, REALTIME, SNAPSHOT, MyAsset, MyOrder
 from protocols.upbit.requests import Format, Subscription
 from protocols.upbit.topics import Topic
 
@@ -60,7 +60,7 @@ class Hub:
             if snapshot:
                 message = view(market, topic, now_ms=now_ms, stream_type=SNAPSHOT)
                 if message is not None:
-                    sink.push(encode_message(message, sink.format))
+                    sink.push(encode_message(message, sink.format), (topic.type, topic.code))
             if realtime:
                 self._listeners[topic.type].setdefault(topic.code, {}).setdefault(topic, {})[sink] = None
 
@@ -171,11 +171,12 @@ def _is_wanted(event: MyOrder | MyAsset, codes: frozenset[str] | None) -> bool:
     return codes is not None and (not codes or (isinstance(event, MyOrder) and event.code in codes))
 
 
-def _send(message: Message, sinks: Iterable[Sink]) -> None:
+def _send(message: MarketMessage | MyOrder | MyAsset, sinks: Iterable[Sink]) -> None:
     """Encode once per format in use and hand the same bytes to every connection."""
     frames: dict[Format, bytes] = {}
+    stream = (message.type, getattr(message, "code", ""))
     for sink in sinks:
         frame = frames.get(sink.format)
         if frame is None:
             frame = frames[sink.format] = encode_message(message, sink.format)
-        sink.push(frame)
+        sink.push(frame, stream)

@@ -12,13 +12,10 @@ import msgspec
 import trio
 from msgspec import Struct, field
 
-from actors.exchange.sources.source import Sink
+from actors.exchange.sources.source import Sink, StreamKey
 from protocols.errors import SettingsError
 from protocols.unreadable import UNREADABLE
 from protocols.upbit.requests import Subscription, split_depth
-
-StreamKey = tuple[str, str]
-"""Type and code of a frame; the code is empty for what belongs to an account."""
 
 
 class RecordedFrame(NamedTuple):
@@ -129,7 +126,7 @@ class Replay:
                 await trio.sleep_until(began_s + offset_s / self._speed)
             await sink.wait_room()
             if self._wanted.get(sink, {}).get(key) == player:
-                sink.push(payload)
+                sink.push(payload, key)
         await trio.lowlevel.checkpoint()
 
 

@@ -17,9 +17,10 @@ import wsproto
 from wsproto import events
 from wsproto.connection import ConnectionState
 
-from actors.exchange.sources.source import Source
+from actors.exchange.sources.source import NO_STREAM, Source, StreamKey
 from actors.exchange.wire.history import KEPT_SAID_BYTES, SaidByClient
-from actors.exchange.wire.outgoing import Outgoing, binary_frame
+from actors.exchange.wire.outgoing import Outgoing
+from actors.exchange.wire.outlet import Outlet
 from protocols.upbit.encoding import encode_message
 from protocols.upbit.limits import SlidingWindow
 from protocols.upbit.messages import PRIVATE_TYPES, ErrorFrame, Status, SubscriptionEntry, SubscriptionList
@@ -74,7 +75,6 @@ class WebSocketConnection:
         self.access_key = access_key
         self.format = Format.DEFAULT
         self.opened_s = time.monotonic()
-        self.sent_frames = 0
         self.ended = ""
         self._said = SaidByClient()
         self._subscriptions: tuple[Subscription, ...] = ()
@@ -85,10 +85,16 @@ class WebSocketConnection:
         self._windows = (SlidingWindow(5, 1.0), SlidingWindow(100, 60.0)) if limits else ()
         self._rng = rng
         self._outgoing = Outgoing(stream, limit_bytes=send_buffer_bytes, on_failure=self.cut)
+        self._outlet = Outlet(self._outgoing)
         self._message = bytearray()
         self._is_stalled = self._is_closing = self._is_failing = self._is_unreadable = self._says_up = False
         self._last_received_s = trio.current_time()
         self._nursery: trio.Nursery | None = None
+
+    @property
+    def sent_frames(self) -> int:
+        """Frames handed to the socket since the handshake, control frames not counted."""
+        return self._outlet.sent_frames
 
     @property
     def kind(self) -> str:
@@ -132,12 +138,10 @@ class WebSocketConnection:
 
     # What a source does.
 
-    def push(self, payload: bytes) -> None:
-        """Send one data frame soon; a peer that lets too much wait is cut."""
-        if self._is_stalled or self._is_closing:
-            return
-        self.sent_frames += 1
-        self._outgoing.put(binary_frame(payload))
+    def push(self, payload: bytes, stream: StreamKey = NO_STREAM) -> None:
+        """Send one frame of a stream soon; a peer that lets too much wait is cut."""
+        if not self._is_stalled and not self._is_closing:
+            self._outlet.push(payload, stream)
 
     async def wait_room(self) -> None:
         """Wait until most of what was pushed is sent, or the connection has ended."""

@@ -1,15 +1,13 @@
-"""HTTP on the simulated exchange's port: reading requests, writing answers, error bodies, limits per address."""
+"""HTTP on the simulated exchange's port: bytes of a client become requests, answers become bytes."""
 
 import time
-from collections import OrderedDict
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import parse_qs
 
 import h11
-import msgspec
 import trio
 
-from protocols.upbit.limits import SlidingWindow
+from actors.exchange.rest.messages import HttpAnswer, HttpRequest
 
 MAX_REQUEST_BYTES: Final = 64 * 1024
 REQUEST_DEADLINE_S: Final = 15.0
@@ -19,43 +17,6 @@ ANSWER_DEADLINE_S: Final = 15.0
 """For a peer to take an answer; one that does not read is dropped then."""
 
 _READ_BYTES: Final = 16 * 1024
-_MOST_ADDRESSES: Final = 10_000
-_ORIGIN_PERIOD_S: Final = 10.0
-
-
-class HttpRequest(NamedTuple):
-    """One request: method, path, query, headers in lower case, body, and the head's bytes as received."""
-
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: dict[str, str]
-    body: bytes
-    raw: bytes
-
-    @property
-    def is_upgrade(self) -> bool:
-        """Whether it asks for a WebSocket."""
-        return self.headers.get("upgrade", "").lower() == "websocket"
-
-
-class HttpAnswer(NamedTuple):
-    """One answer."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
-    content_type: str = "application/json; charset=utf-8"
-
-
-def json_answer(status: int, document: object, headers: tuple[tuple[str, str], ...] = ()) -> HttpAnswer:
-    """An answer with a JSON body."""
-    return HttpAnswer(status, msgspec.json.encode(document), headers)
-
-
-def error_answer(status: int, name: str | int, message: str, headers: tuple[tuple[str, str], ...] = ()) -> HttpAnswer:
-    """An error as the exchange writes it; quotation REST has the status as the error's name."""
-    return json_answer(status, {"error": {"name": name, "message": message}}, headers)
 
 
 class HttpLink:
@@ -135,35 +96,3 @@ class HttpLink:
             self._http.receive_data(bytes(data))
         await trio.lowlevel.checkpoint()
         return event
-
-
-class AddressLimits:
-    """What one address may ask for; the exchange's numbers.
-
-    Args:
-        enabled: False lets everything pass.
-    """
-
-    def __init__(self, *, enabled: bool) -> None:
-        self._enabled = enabled
-        self._windows: OrderedDict[tuple[str, str], SlidingWindow] = OrderedDict()
-
-    def admit(self, address: str, group: str, now_s: float) -> int | None:
-        """Count one request of a group; return how many are left in this second, None when it is refused."""
-        limit, period_s = (1, _ORIGIN_PERIOD_S) if group == "origin" else (5 if group == "websocket" else 10, 1.0)
-        if not self._enabled:
-            return limit - 1
-        window = self._windows.pop((address, group), None) or SlidingWindow(limit, period_s)
-        self._windows[address, group] = window
-        if len(self._windows) > _MOST_ADDRESSES:
-            self._windows.popitem(last=False)  # The address that was silent for longest.
-        if window.permit_at_s(now_s) > now_s:
-            return None
-        window.take(now_s)
-        return window.free(now_s)
-
-
-def remaining_header(group: str, left: int) -> tuple[tuple[str, str], ...]:
-    """The header that tells how many requests of a group are left; `min` is constant (seen 2026-09-23)."""
-    minute = {"websocket": 300, "origin": 6}.get(group, 600)
-    return (("remaining-req", f"group={group}; min={minute}; sec={left}"),)

@@ -8,9 +8,11 @@ import pytest
 EXCHANGE = Path(__file__).resolve().parents[3] / "actors" / "exchange"
 MAY_USE = {
     "market": {"market"},
-    "trading": {"market", "trading"},
-    "sources": {"market", "trading", "sources"},
-    "wire": {"sources", "wire", "settings"},
+    "trading": {"market", "trading", "quirks"},
+    "sources": {"market", "trading", "sources", "quirks"},
+    "rest": {"market", "trading", "sources", "rest", "quirks"},
+    "faults": {"faults", "sources"},
+    "wire": {"sources", "rest", "faults", "wire", "settings", "quirks"},
 }
 
 

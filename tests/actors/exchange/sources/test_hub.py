@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from actors.exchange.sources.hub import BOOK_GRID_MS, CANDLE_MS, TICKER_MS, Hub
+from actors.exchange.sources.source import NO_STREAM, StreamKey
 from actors.exchange.trading.simulation import Simulation
 from protocols.upbit.decoding import FrameDecoder
 from protocols.upbit.messages import (
@@ -34,7 +35,7 @@ class ListSink:
         self.access_key = access_key
         self.frames: list[bytes] = []
 
-    def push(self, payload: bytes) -> None:
+    def push(self, payload: bytes, stream: StreamKey = NO_STREAM) -> None:
         self.frames.append(payload)
 
     async def wait_room(self) -> None:

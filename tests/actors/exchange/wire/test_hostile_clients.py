@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, lockstep_stream_pair, wait_all_tasks_blocked
 
+from actors.exchange.faults.kinds import Close, Fault, Garbage, Reset, Stall
 from actors.exchange.settings import SimulatorSettings
 from actors.exchange.sources.hub import Hub
 from actors.exchange.trading.simulation import Simulation
-from actors.exchange.wire.faults import Close, Fault, Garbage, Reset, Stall
 from actors.exchange.wire.server import ExchangeServer
 from protocols.upbit.tokens import make_token
 from tests.actors.exchange.conftest import START_MS

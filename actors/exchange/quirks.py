@@ -1,0 +1,53 @@
+"""Manners of the exchange that nobody has recorded, or that changed: each has a default and can be chosen otherwise.
+
+The defaults are what was seen on 2026-09-23, what the documentation of 2026-10 says, or, where both are silent, what is
+most likely. A client that is right under every choice is right whatever the exchange does.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Milliseconds = Annotated[int, Meta(ge=1, le=60_000)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
+    """Choices among the exchange's possible manners.
+
+    Attributes:
+        frames: opcode of data, status and error frames.
+        compression: whether permessage-deflate is accepted when a client offers it.
+        numbers: `wire` spells numbers as the exchange does (exponents, trailing zeros), `plain` in the shortest way.
+        requests: whether a request replaces all before it, or is added to it.
+        empty_request: a request with neither type nor method is refused with NO_TYPE, or clears the subscriptions.
+        lower_case: codes in lower case are met with silence, or refused with WRONG_FORMAT.
+        both_flags: is_only_snapshot together with is_only_realtime is refused, or taken as neither.
+        after_error: the socket is closed with 1000 after an error frame, or stays open with its old subscriptions.
+        bad_token: a bad token is refused with 401, or let in, told INVALID_AUTH and closed.
+        idle_close_code: close code of the idle close; 0 for none, as seen.
+        slow_client: one that lets too much wait is cut, or is given as much memory as it takes.
+        ticker_ms, book_ms: time over which tickers are merged, and the grid of order books.
+        trade_reorder: share of the trades of a burst that arrive after a younger one.
+        order_race: what comes first, the answer to an order request or its first event.
+        post_only: a post-only order that would cross is accepted and cancelled, or refused with 400.
+        default_smp: self-match prevention of orders that name none; `cancel_maker` since 2026-11-09, `none` before.
+    """
+
+    frames: Literal["binary", "text"] = "binary"
+    compression: bool = True
+    numbers: Literal["wire", "plain"] = "wire"
+    requests: Literal["replace", "accumulate"] = "replace"
+    empty_request: Literal["refuse", "clear"] = "refuse"
+    lower_case: Literal["silence", "refuse"] = "silence"
+    both_flags: Literal["refuse", "neither"] = "refuse"
+    after_error: Literal["close", "stay"] = "close"
+    bad_token: Literal["refuse", "message"] = "refuse"  # noqa: S105 - what is done about one
+    idle_close_code: Literal[0, 1000, 1001] = 0
+    slow_client: Literal["cut", "keep"] = "cut"
+    ticker_ms: Milliseconds = 50
+    book_ms: Milliseconds = 100
+    trade_reorder: Share = 0.15
+    order_race: Literal["random", "answer_first", "event_first"] = "random"
+    post_only: Literal["cancel", "refuse"] = "cancel"
+    default_smp: Literal["cancel_maker", "none"] = "cancel_maker"
