@@ -16,8 +16,10 @@ from msgspec import UNSET, Struct
 
 from protocols.upbit import wire_names
 from protocols.upbit.messages import ErrorFrame, Message, Status, SubscriptionEntry, Trade
+from protocols.upbit.number_spelling import Spelling, spellers_of
 from protocols.upbit.requests import Format
 from protocols.upbit.wire_shapes import KINDS, Kind
+from protocols.upbit.wire_text import kind_writer
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -26,14 +28,29 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _OMITTED: Final = frozenset({Trade, SubscriptionEntry})
 
 
-def encode_message(message: Message, format: Format) -> bytes:  # noqa: A002  # the exchange's own word for it
-    """Write one message as one frame in one of the four formats."""
+def encode_message(
+    message: Message,
+    format: Format,  # noqa: A002  # the exchange's own word for it
+    spelling: Spelling = Spelling.PLAIN,
+) -> bytes:
+    """Write one message as one frame in one of the four formats.
+
+    Args:
+        message: what is said.
+        format: names of the fields, and whether the object stands in an array.
+        spelling: `WIRE` for numbers as the exchange writes them; both spellings mean exactly the same numbers.
+    """
     if isinstance(message, Status):
         return _encode(message)
     if isinstance(message, ErrorFrame):
         return _encode({"error": message})
-    body = _encode(_WIRE_OF[type(message), format.is_short](message))
+    body = _body(message, spelling, short=format.is_short)
     return b"[" + body + b"]" if format.is_list and hasattr(message, "stream_type") else body
+
+
+def _body(message: Message, spelling: Spelling, *, short: bool) -> bytes:
+    spell = _SPELLED.get((type(message), short)) if spelling is Spelling.WIRE else None
+    return _encode(_WIRE_OF[type(message), short](message)) if spell is None else spell(message).encode()
 
 
 def _writer(canonical: type[Struct], names: Mapping[str, str], tag: tuple[str, str] | None) -> Callable[[Any], Struct]:
@@ -72,4 +89,10 @@ def _kind_writer(kind: Kind, *, short: bool) -> Callable[[Any], Struct]:
 
 _WIRE_OF: Final = {
     (kind.canonical, short): _kind_writer(kind, short=short) for kind in KINDS for short in (False, True)
+}
+_SPELLED: Final = {
+    (kind.canonical, short): kind_writer(kind, short=short)
+    for kind in KINDS
+    for short in (False, True)
+    if spellers_of(kind.canonical, short=short)
 }

@@ -95,6 +95,23 @@ class SubscriptionRequest(Struct, frozen=True):
     method: str | None = None
 
 
+class RequestRules(Struct, frozen=True):
+    """How requests are read where nobody has recorded what the exchange does; the defaults are the likely answers.
+
+    Attributes:
+        takes_empty: a request without type and method is one that asks for nothing; otherwise NO_TYPE.
+        takes_both_flags: is_only_snapshot and is_only_realtime together mean neither; otherwise WRONG_FORMAT.
+        takes_lower_case: a code in lower case is one that is not known; otherwise WRONG_FORMAT.
+    """
+
+    takes_empty: bool = False
+    takes_both_flags: bool = False
+    takes_lower_case: bool = True
+
+
+LIKELY_RULES: Final = RequestRules()
+
+
 def split_depth(code: str) -> tuple[str, int]:
     """Split `KRW-BTC.15` into market and depth; a depth that the exchange does not serve, or none, is 30."""
     match = _DEPTH_SUFFIX.match(code)
@@ -149,7 +166,7 @@ def _type_object(subscription: Subscription) -> dict[str, Any]:
     }
 
 
-def parse_request(frame: bytes) -> SubscriptionRequest:
+def parse_request(frame: bytes, rules: RequestRules = LIKELY_RULES) -> SubscriptionRequest:
     """Read a request as the exchange does: elements in any order, flags in snake_case or camelCase.
 
     Raises:
@@ -159,7 +176,7 @@ def parse_request(frame: bytes) -> SubscriptionRequest:
     subscriptions = []
     for element in _elements(frame):
         if "type" in element:
-            subscriptions.append(_subscription(element))
+            subscriptions.append(_subscription(element, rules))
         if "ticket" in element:
             ticket = _text(element, "ticket")
         if "format" in element:
@@ -168,7 +185,7 @@ def parse_request(frame: bytes) -> SubscriptionRequest:
             method = _known_method(_text(element, "method"))
     if not ticket:
         raise RequestRefused(NO_TICKET, "no usable ticket in the request")
-    if not subscriptions and method is None:
+    if not subscriptions and method is None and not rules.takes_empty:
         raise RequestRefused(NO_TYPE, "no type in the request")
     return SubscriptionRequest(ticket, tuple(subscriptions), format_, method)
 
@@ -199,16 +216,21 @@ def _known_method(text: str) -> str:
     return text
 
 
-def _subscription(element: dict[str, Any]) -> Subscription:
+def _subscription(element: dict[str, Any], rules: RequestRules) -> Subscription:
     kind = _text(element, "type")
     if kind not in MARKET_TYPES + PRIVATE_TYPES:
         raise RequestRefused(INVALID_PARAM, f"unknown type {kind!r}")
     snapshot, realtime = _flag(element, "is_only_snapshot"), _flag(element, "is_only_realtime")
     if snapshot and realtime:
-        raise RequestRefused(WRONG_FORMAT, "is_only_snapshot and is_only_realtime exclude one another")
+        if not rules.takes_both_flags:
+            raise RequestRefused(WRONG_FORMAT, "is_only_snapshot and is_only_realtime exclude one another")
+        snapshot = realtime = False
+    codes = _codes(kind, element)
+    if not rules.takes_lower_case and any(code != code.upper() for code in codes):
+        raise RequestRefused(WRONG_FORMAT, "codes are written in upper case")
     return Subscription(
         kind,
-        _codes(kind, element),
+        codes,
         is_only_snapshot=snapshot,
         is_only_realtime=realtime,
         level=_level(element) if kind == "orderbook" else None,

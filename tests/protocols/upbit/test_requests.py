@@ -11,6 +11,7 @@ from protocols.upbit.requests import (
     ANNOUNCEMENT_CATEGORIES,
     Format,
     RequestRefused,
+    RequestRules,
     Subscription,
     SubscriptionRequest,
     build_request,
@@ -232,3 +233,37 @@ def test_formats_know_whether_they_are_short_and_whether_they_are_lists() -> Non
         (False, True),
         (True, True),
     ]
+
+
+BOTH_FLAGS = b'[{"ticket":"x"},{"type":"trade","codes":["KRW-BTC"],"is_only_snapshot":true,"isOnlyRealtime":true}]'
+LOWER_CASE = b'[{"ticket":"x"},{"type":"trade","codes":["KRW-BTC","krw-eth"]}]'
+EMPTY = b'[{"ticket":"x"},{"format":"SIMPLE"}]'
+
+
+@pytest.mark.parametrize(
+    ("frame", "rules", "name"),
+    [
+        (BOTH_FLAGS, RequestRules(), "WRONG_FORMAT"),
+        (LOWER_CASE, RequestRules(takes_lower_case=False), "WRONG_FORMAT"),
+        (EMPTY, RequestRules(), "NO_TYPE"),
+        (b'[{"format":"SIMPLE"}]', RequestRules(takes_empty=True), "NO_TICKET"),
+    ],
+)
+def test_what_the_rules_do_not_take_is_refused(frame: bytes, rules: RequestRules, name: str) -> None:
+    with pytest.raises(RequestRefused) as caught:
+        parse_request(frame, rules)
+    assert caught.value.name == name
+
+
+@pytest.mark.parametrize(
+    ("frame", "rules", "subscriptions"),
+    [
+        (BOTH_FLAGS, RequestRules(takes_both_flags=True), (Subscription("trade", ("KRW-BTC",)),)),
+        (LOWER_CASE, RequestRules(), (Subscription("trade", ("KRW-BTC", "krw-eth")),)),
+        (EMPTY, RequestRules(takes_empty=True), ()),
+    ],
+)
+def test_what_the_rules_take_is_read(
+    frame: bytes, rules: RequestRules, subscriptions: tuple[Subscription, ...]
+) -> None:
+    assert parse_request(frame, rules).subscriptions == subscriptions
