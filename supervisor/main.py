@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "show": ("actors.commands.show", "Show an actor's state: prices and alerts, open orders, top turnover."),
     "watch": ("actors.commands.watch", "Attach as one more consumer and print events."),
     "simulate": ("actors.commands.simulate", "Serve a simulated exchange."),
+    "verify": ("actors.commands.verify", "Compare what the simulated exchange sent with what a consumer wrote down."),
 }
 """Name to module and summary; the module has the command as an attribute of the same name."""
 

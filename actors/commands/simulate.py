@@ -9,10 +9,32 @@ import click
 import trio
 
 from actors.commands.signals import run_until_signalled
-from actors.exchange.settings import SimulatorSettings
+from actors.exchange.quirks import describe_quirks, read_quirks
+from actors.exchange.settings import AccountSettings, SimulatorSettings
 from protocols.errors import SettingsError
 
 _DEFAULTS = SimulatorSettings()
+
+
+class Account(click.ParamType[AccountSettings]):
+    """One account as `ACCESS_KEY:SECRET_KEY`."""
+
+    name = "account"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> AccountSettings:
+        """Read the two keys; the message does not repeat them, for one of them is secret."""
+        if isinstance(value, AccountSettings):
+            return value
+        access_key, _, secret_key = str(value).partition(":")
+        if not access_key or not secret_key:
+            self.fail("write ACCESS_KEY:SECRET_KEY", param, ctx)
+        return AccountSettings(access_key, secret_key)
+
+
+def _list_quirks(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        click.echo("\n".join(describe_quirks()))
+        context.exit()
 
 
 @click.command()
@@ -21,19 +43,68 @@ _DEFAULTS = SimulatorSettings()
 @click.option("--markets", default=_DEFAULTS.markets, show_default=True, help="Number of markets, 4 to 855.")
 @click.option("--rate", default=_DEFAULTS.rate, show_default=True, help="Market events per second, over all markets.")
 @click.option("--seed", default=_DEFAULTS.seed, show_default=True, help="Decides everything that happens.")
-@click.option("--access-key", default="", help="Key that private connections are accepted with.")
+@click.option("--access-key", default="", help="Key of the first account, which private connections are accepted with.")
 @click.option("--secret-key", default="", help="Secret of that key.")
+@click.option(
+    "--account",
+    "accounts",
+    type=Account(),
+    multiple=True,
+    metavar="ACCESS_KEY:SECRET_KEY",
+    help="One more account, on which nobody but its owner trades; may be given several times.",
+)
+@click.option(
+    "--trader/--no-trader",
+    default=_DEFAULTS.trader,
+    show_default=True,
+    help="Let a seeded trader act on the first account, so that its private stream is never quiet.",
+)
 @click.option("--replay", default="", metavar="FILE", help="Play recorded frames instead of a market.")
-@click.option("--speed", default=1.0, show_default=True, help="With --replay: times faster; 0 as fast as possible.")
-@click.option("--idle-close", "idle_close_s", default=60.0, show_default=True, help="Seconds of silence until a close.")
-@click.option("--limits/--no-limits", default=True, show_default=True, help="Keep the exchange's rate limits.")
-def simulate(**options: Any) -> None:  # noqa: ANN401 - one keyword per option, checked by the struct
+@click.option(
+    "--speed", default=_DEFAULTS.speed, show_default=True, help="With --replay: times faster; 0 as fast as possible."
+)
+@click.option(
+    "--idle-close",
+    "idle_close_s",
+    default=_DEFAULTS.idle_close_s,
+    show_default=True,
+    help="Seconds of silence in both directions after which a socket is closed; documented are 120, seen were 60.",
+)
+@click.option(
+    "--limits/--no-limits", default=_DEFAULTS.limits, show_default=True, help="Keep the exchange's rate limits."
+)
+@click.option(
+    "--send-buffer",
+    "send_buffer_bytes",
+    default=_DEFAULTS.send_buffer_bytes,
+    show_default=True,
+    help="Bytes that may wait for a slow client before it is cut.",
+)
+@click.option(
+    "--journal", default="", metavar="FILE", help="Write down everything that happens, one JSON object a line."
+)
+@click.option(
+    "--quirk",
+    "quirks",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Choose a manner of the exchange that nobody has recorded, or that changed; may be given several times.",
+)
+@click.option(
+    "--list-quirks",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_quirks,
+    help="Show the names of quirks with what each may be, and exit.",
+)
+def simulate(quirks: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - one keyword per option, checked by the struct
     """Serve a simulated Upbit on one port.
 
     Prints one JSON line with its addresses when it serves; SIGINT, SIGTERM or SIGHUP ends it with exit code 0.
     """
-    settings = SimulatorSettings(**options)
     try:
+        settings = SimulatorSettings(quirks=read_quirks(quirks), **options)
         settings.check()
     except SettingsError as error:
         raise click.UsageError(str(error), click.get_current_context()) from error
@@ -43,7 +114,9 @@ def simulate(**options: Any) -> None:  # noqa: ANN401 - one keyword per option, 
 async def _serve(settings: SimulatorSettings) -> None:
     # The half second that this takes to import comes when signals are received already: until then SIGTERM kills.
     from actors.exchange.actor import open_exchange, serve  # noqa: PLC0415 - see above
+    from actors.runtime.logs import Redaction, configure_logs  # noqa: PLC0415 - see above
 
+    configure_logs(level="warning", redaction=Redaction(account.secret_key for account in settings.all_accounts))
     await _check_host(settings.host)
     exchange = await open_exchange(settings)
     async with trio.open_nursery() as nursery:

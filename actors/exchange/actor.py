@@ -1,16 +1,19 @@
 """Running the simulated exchange: on its own, or as a child of the tree."""
 
-import time
+import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
+from actors.exchange.journal.journal import AnyJournal, open_journal
 from actors.exchange.settings import SimulatorSettings
 from actors.exchange.sources.hub import Hub
 from actors.exchange.sources.replay import Replay, load_recording
 from actors.exchange.sources.source import Source
 from actors.exchange.trading.simulation import Simulation
-from actors.exchange.wire.server import ExchangeServer
+from actors.exchange.trading.venue import Venue
+from actors.exchange.wire.server import ExchangeServer, machine_ms
 from protocols.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -19,7 +22,21 @@ if TYPE_CHECKING:
 COUNT_EVERY_S: Final = 0.5
 
 
-def make_source(settings: SimulatorSettings) -> Source:
+class Stage(NamedTuple):
+    """What is served: frames, and markets and accounts behind them.
+
+    Attributes:
+        source: where frames come from.
+        venue: the simulation for REST; None for a recording.
+        now_ms: the one clock of both, in milliseconds since the epoch; it never goes back.
+    """
+
+    source: Source
+    venue: Venue | None
+    now_ms: Callable[[], int]
+
+
+def make_stage(settings: SimulatorSettings) -> Stage:
     """The recording, or a simulated market that starts now; to be called where trio runs.
 
     Raises:
@@ -27,17 +44,26 @@ def make_source(settings: SimulatorSettings) -> Source:
     """
     settings.check()
     if settings.replay_path is not None:
-        return Replay(load_recording(settings.replay_path), speed=settings.speed)
-    start_ms, start_s = time.time_ns() // 1_000_000, trio.current_time()
+        return Stage(Replay(load_recording(settings.replay_path), speed=settings.speed), None, machine_ms)
+    now_ms = _steady_clock()
     simulation = Simulation(
         seed=settings.seed,
         markets=settings.markets,
         rate=settings.rate,
-        start_ms=start_ms,
-        access_key=settings.access_key,
+        start_ms=now_ms(),
+        accounts={account.access_key: account.balances for account in settings.all_accounts},
+        trader=settings.trader and bool(settings.access_key),
+        quirks=settings.quirks,
     )
-    # Monotonic from the start on, so that no step of the wall clock reaches the market.
-    return Hub(simulation, lambda: start_ms + int((trio.current_time() - start_s) * 1000))
+    rng = random.Random(f"{settings.seed}/publishing")  # noqa: S311 - an order of messages, not a secret
+    hub = Hub(simulation, now_ms, settings.quirks, rng)
+    return Stage(hub, Venue(simulation, now_ms, hub.advance), now_ms)
+
+
+def _steady_clock() -> Callable[[], int]:
+    """A clock that starts at the machine's time and is monotonic from then on, so that no step reaches the market."""
+    start_ms, start_s = machine_ms(), trio.current_time()
+    return lambda: start_ms + int((trio.current_time() - start_s) * 1000)
 
 
 class OpenExchange(NamedTuple):
@@ -45,6 +71,7 @@ class OpenExchange(NamedTuple):
 
     server: ExchangeServer
     source: Source
+    journal: AnyJournal
     listeners: list[trio.SocketListener]
 
     @property
@@ -55,27 +82,39 @@ class OpenExchange(NamedTuple):
 
 
 async def open_exchange(settings: SimulatorSettings) -> OpenExchange:
-    """Make the market or read the recording, and take the port.
+    """Make the market or read the recording, take the port, and open the journal.
 
     Raises:
-        SettingsError: bad settings, an unknown address, or a port in use; nothing is left open.
+        SettingsError: bad settings, an unknown address, a port in use, or a journal that cannot be written; nothing is
+            left open.
     """
-    source = make_source(settings)
+    stage = make_stage(settings)
+    journal = open_journal(settings.journal)
     try:
         listeners = await trio.open_tcp_listeners(settings.port, host=settings.host)
     except OSError as error:
+        journal.close()
         raise SettingsError(
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; choose another port"
         ) from None
-    return OpenExchange(ExchangeServer(settings, source), source, listeners)
+    journal.started(settings)
+    if stage.venue is not None and journal.is_on:
+        stage.venue.simulation.desk.on_fill(journal.fill)
+    server = ExchangeServer(settings, stage.source, stage.venue, journal=journal, now_ms=stage.now_ms)
+    return OpenExchange(server, stage.source, journal, listeners)
 
 
 async def serve(exchange: OpenExchange, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-    """Serve until cancelled; started once connections are accepted."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(exchange.source.run)
-        await nursery.start(trio.serve_listeners, exchange.server.handle, exchange.listeners)
-        task_status.started()
+    """Serve until cancelled; started once connections are accepted. The journal is closed at the end."""
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(exchange.source.run)
+            nursery.start_soon(exchange.server.run)
+            nursery.start_soon(exchange.journal.run)
+            await nursery.start(trio.serve_listeners, exchange.server.handle, exchange.listeners)
+            task_status.started()
+    finally:
+        exchange.journal.close()
 
 
 async def run(actor: "Actor", settings: SimulatorSettings) -> None:

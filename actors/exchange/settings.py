@@ -1,5 +1,7 @@
 """Settings of the simulated exchange, the same for the command and for the child of a tree."""
 
+from collections import Counter
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -79,8 +81,13 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         """Check what types alone cannot.
 
         Raises:
-            SettingsError: one setting is out of its range; the message names it.
+            SettingsError: some settings cannot be used; one line for each mistake names the setting and what to do.
         """
+        mistakes = [*self._range_mistakes(), *self._account_mistakes(), *self._file_mistakes()]
+        if mistakes:
+            raise SettingsError("\n".join(mistakes))
+
+    def _range_mistakes(self) -> Iterator[str]:
         ranges = (
             ("port", self.port, 0, 65_535),
             ("markets", self.markets, MIN_MARKETS, MAX_MARKETS),
@@ -91,16 +98,32 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         )
         for name, value, lowest, highest in ranges:
             if not lowest <= value <= highest:
-                raise SettingsError(f"{name} = {value}: choose a number from {lowest} to {highest}")
-        if self.speed != RECORDED_SPEED and not self.replay:
-            raise SettingsError(f"speed = {self.speed}: only a recording has a speed; name one by replay")
+                yield f"{name} = {value}: choose a number from {lowest} to {highest}"
+
+    def _account_mistakes(self) -> Iterator[str]:
         if bool(self.access_key) != bool(self.secret_key):
-            raise SettingsError("access_key and secret_key belong together: give both or neither")
-        known = [account.access_key for account in self.all_accounts]
-        if len(set(known)) < len(known):
-            raise SettingsError("two accounts have the same access key")
+            yield "access_key and secret_key belong together: give both or neither"
         if not all(account.access_key and account.secret_key for account in self.accounts):
-            raise SettingsError("an account needs an access key and a secret key")
+            yield "an account needs an access key and a secret key"
+        counts = Counter(account.access_key for account in self.all_accounts)
+        yield from (
+            f"access key {key}: {count} accounts have it; give each its own"
+            for key, count in counts.items()
+            if count > 1
+        )
+        for account in self.accounts:
+            for currency, amount in account.balances.items():
+                if not (amount.is_finite() and amount >= 0):
+                    yield f"account {account.access_key}: {currency} {amount} cannot be owned; choose 0 or more"
+
+    def _file_mistakes(self) -> Iterator[str]:
+        if self.speed >= 0.0 and self.speed != RECORDED_SPEED and not self.replay:
+            yield f"speed = {self.speed}: only a recording has a speed; name one by replay"
+        journal = Path(self.journal)
+        if self.journal and journal.is_dir():
+            yield f"journal = {self.journal}: this is a directory; name a file"
+        elif self.journal and not journal.parent.is_dir():
+            yield f"journal = {self.journal}: there is no directory {journal.parent}; make it first"
 
     @property
     def all_accounts(self) -> tuple[AccountSettings, ...]:

@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import msgspec
 
@@ -15,6 +16,8 @@ from actors.connections.private import PrivateSettings
 from actors.consumers.market_scanner import MarketScannerSettings
 from actors.consumers.order_tracker import OrderTrackerSettings
 from actors.consumers.price_monitor import PriceMonitorSettings
+from actors.exchange.quirks import Quirks
+from actors.exchange.settings import AccountSettings, SimulatorSettings
 from supervisor.spec import ChildSpec, SupervisorFlags
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
@@ -28,6 +31,9 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "`[child.settings]` of `price_monitor`": PriceMonitorSettings,
     "`[child.settings]` of `order_tracker`": OrderTrackerSettings,
     "`[child.settings]` of `market_scanner`": MarketScannerSettings,
+    "`[child.settings]` of the simulated exchange": SimulatorSettings,
+    "`[[child.settings.accounts]]`: further accounts of the simulated exchange": AccountSettings,
+    "`[child.settings.quirks]`: manners of the simulated exchange; also `--quirk NAME=VALUE`": Quirks,
 }
 
 
@@ -35,9 +41,16 @@ def as_toml(value: object) -> str:
     """A default as one would write it in the file."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {as_toml(inner)}' for key, inner in value.items())} }}"
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(as_toml, value))}]"
     return json.dumps(str(value)) if isinstance(value, str) else str(value)
+
+
+def default_of(setting: msgspec.structs.FieldInfo) -> object:
+    """What holds when a setting is left out."""
+    return setting.default if setting.default_factory is msgspec.NODEFAULT else setting.default_factory()
 
 
 def meanings(struct: type[msgspec.Struct]) -> dict[str, str]:
@@ -59,9 +72,11 @@ def table(struct: type[msgspec.Struct]) -> str:
     meaning = meanings(struct)
     rows = ["| setting | default | meaning |", "|---|---|---|"]
     for setting in msgspec.structs.fields(struct):
-        if setting.name in {"exchange", "settings"}:
-            continue  # A shared table, and the child's own, which stand below.
-        default = "needed" if setting.required else f"`{as_toml(setting.default)}`"
+        if setting.name in {"exchange", "settings", "accounts", "quirks"}:
+            continue  # Tables of their own, which stand below.
+        default = "needed" if setting.required else f"`{as_toml(default_of(setting))}`"
+        if get_origin(setting.type) is Literal:
+            default += "".join(f" or `{as_toml(c)}`" for c in get_args(setting.type) if c != setting.default)
         rows.append(f"| `{setting.name}` | {default} | {meaning[setting.name].rstrip('.')} |")
     return "\n".join(rows)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.main import COMMANDS
+from tests.docs import fault_reference
 from tests.docs.settings_reference import BEGIN, DOCUMENT, all_tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -14,6 +15,11 @@ DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"
 
 def test_the_settings_reference_is_what_the_types_say() -> None:
     assert DOCUMENT.read_text().partition(BEGIN)[2] == all_tables()
+
+
+def test_the_fault_reference_is_what_the_types_say() -> None:
+    made = fault_reference.DOCUMENT.read_text().partition(fault_reference.BEGIN)[2]
+    assert made == fault_reference.table()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -46,6 +46,12 @@ class Side:
         for price in self.prices if self.is_ask else reversed(self.prices):
             yield price, levels[price].size_e8
 
+    def top(self, count: int) -> list[tuple[int, int]]:
+        """Price and size of the first `count` levels, best first; fewer where there are fewer."""
+        prices = self.prices[:count] if self.is_ask else self.prices[: -count - 1 : -1]
+        levels = self.levels
+        return [(price, levels[price].size_e8) for price in prices]
+
     def add(self, price_e8: int, order_id: int, size_e8: int) -> None:
         """Put an order behind all others at its price."""
         level = self.levels.get(price_e8)
@@ -93,16 +99,31 @@ class Book:
         self.side(is_ask=is_ask).add(price_e8, order_id, size_e8)
         self._places[order_id] = (is_ask, price_e8)
 
-    def cancel(self, order_id: int) -> int:
-        """Take an order out and return what was left of it, 0 when it is not in the book."""
-        place = self._places.pop(order_id, None)
+    def cancel(self, order_id: int, size_e8: int | None = None) -> int:
+        """Take an order out, or only `size_e8` of it; return what was taken out, 0 when it is not in the book.
+
+        What is left of an order keeps its place in time.
+        """
+        place = self._places.get(order_id)
         if place is None:
             return 0
         is_ask, price_e8 = place
-        side = self.side(is_ask=is_ask)
+        side = self.asks if is_ask else self.bids
         left_e8 = side.levels[price_e8].orders[order_id]
-        side.reduce(price_e8, order_id, left_e8)
-        return left_e8
+        taken_e8 = left_e8 if size_e8 is None else min(size_e8, left_e8)
+        side.reduce(price_e8, order_id, taken_e8)
+        if taken_e8 == left_e8:
+            del self._places[order_id]
+        return taken_e8
+
+    def first(self, *, is_buy: bool) -> Fill | None:
+        """The whole order that an incoming order would meet first, None when that side is empty."""
+        side = self.asks if is_buy else self.bids
+        price_e8, _ = side.best()
+        if price_e8 == 0:
+            return None
+        maker_id, size_e8 = next(iter(side.levels[price_e8].orders.items()))
+        return Fill(maker_id, price_e8, size_e8)
 
     def take(self, *, is_buy: bool, size_e8: int, limit_e8: int | None = None) -> Fill | None:
         """Take up to `size_e8` from the one order that is first in price and time.

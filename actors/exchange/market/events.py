@@ -1,8 +1,8 @@
 """The event log: the single truth of the simulated exchange. Everything else is computed from it.
 
 Three things happen in a market: an order comes to rest in the book, a trade takes from a resting order, and what is
-left of a resting order is cancelled. Folding these in order gives books, tickers, candles, fills and balances.
-Prices and sizes are counts of 1e-8, times are milliseconds since the epoch.
+left of a resting order, or a part of it, is cancelled. Folding these in order gives books, tickers, candles, fills and
+balances. Prices and sizes are counts of 1e-8, times are milliseconds since the epoch.
 """
 
 from collections import deque
@@ -54,7 +54,7 @@ class Traded(Struct, frozen=True, gc=False):
 
 
 class Cancelled(Struct, frozen=True, gc=False):
-    """What was left of a resting order (`size_e8`) was taken out of the book."""
+    """`size_e8` of a resting order was taken out of the book: all that was left of it, or a part."""
 
     t_ms: int
     code: str
@@ -70,9 +70,13 @@ class EventLog:
 
     Args:
         kept: how many events can be looked back at, None for all. Views are folded as events come, so none need be.
+
+    Attributes:
+        touched: codes of the markets in which something happened since somebody last emptied it, oldest first.
     """
 
     def __init__(self, *, kept: int | None = 0) -> None:
+        self.touched: dict[str, None] = {}
         self._events: deque[Event] = deque(maxlen=kept)
         self._trade_listeners: list[Callable[[Traded], None]] = []
         self._next_order_id = 1
@@ -89,6 +93,7 @@ class EventLog:
     def append(self, event: Event) -> None:
         """Add one event and tell the listeners."""
         self._events.append(event)
+        self.touched[event.code] = None
         if isinstance(event, Traded):
             for listener in self._trade_listeners:
                 listener(event)

@@ -1,13 +1,18 @@
 """One market: the only place that appends its events to the log, and the views that are folded from them."""
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from actors.exchange.market.book import Book
-from actors.exchange.market.candles import Candles
-from actors.exchange.market.day import DayState, YearRange
+from actors.exchange.market.candles import DAY, Candles, CandleState
+from actors.exchange.market.day import YEAR_DAYS, DayState, YearRange
 from actors.exchange.market.events import Cancelled, EventLog, Placed, Traded
+from actors.exchange.market.units import DAY_MS
+
+FULL_LEVELS: Final = 34
+"""Levels a side that the background traders keep: a little more than the 30 that are shown."""
 
 _IDS_PER_MS: Final = 10_000
 
@@ -19,7 +24,9 @@ class MarketSpec(Struct, frozen=True):
         anchor_e8: the price that the market moves around, in 1e-8 of the quote currency.
         turnover_e8: turnover of the 24 hours before the start, in 1e-8 of the quote currency.
         weight: share of the activity; only its ratio to the other markets' weights counts.
-        bias, swing, period_s, phase, noise: how its fair price moves (see `actors.exchange.quoting`); ratios.
+        bias, swing, period_s, phase, noise: how its fair price moves (`actors.exchange.background.quoting`); ratios.
+        quiet_s: mean pause between two events of a quiet market; 0 for one that takes part in the common activity.
+        ask_levels, bid_levels: how many price levels the background traders keep on each side.
     """
 
     code: str
@@ -33,6 +40,9 @@ class MarketSpec(Struct, frozen=True):
     period_s: float
     phase: float
     noise: float
+    quiet_s: float = 0.0
+    ask_levels: int = FULL_LEVELS
+    bid_levels: int = FULL_LEVELS
 
     @property
     def quote(self) -> str:
@@ -46,16 +56,32 @@ class MarketSpec(Struct, frozen=True):
 
 
 class Market:
-    """Book, day, candles and last trade of one market."""
+    """Book, day, candles and last trade of one market.
 
-    def __init__(self, spec: MarketSpec, log: EventLog, year: YearRange) -> None:
+    Args:
+        spec: what does not change about it.
+        log: the event log that its events are appended to.
+        year: its 52-week range before its first trade.
+        past_days: gives its day candles before its first trade, oldest first; called when somebody reads them.
+        past_close_e8: the close of the last of these days, 0 when there are none.
+    """
+
+    def __init__(
+        self,
+        spec: MarketSpec,
+        log: EventLog,
+        year: YearRange,
+        *,
+        past_days: Callable[[], Sequence[CandleState]] = tuple,
+        past_close_e8: int = 0,
+    ) -> None:
         self.spec = spec
         self.code = spec.code
         self.quote = spec.quote
         self.book = Book()
-        self.day = DayState()
+        self.day = DayState(past_close_e8)
         self.year = year
-        self.candles = Candles()
+        self.candles = Candles(past_days)
         self.last_trade: Traded | None = None
         self.book_changed_ms = 0
         self.book_changes = 0
@@ -74,13 +100,16 @@ class Market:
         self._log.append(Placed(t_ms, self.code, placed_id, is_ask, price_e8, size_e8))
         return placed_id
 
-    def cancel(self, t_ms: int, order_id: int) -> int:
-        """Take an order out of the book and return what was left of it, 0 when it was not there."""
-        left_e8 = self.book.cancel(order_id)
-        if left_e8:
+    def cancel(self, t_ms: int, order_id: int, size_e8: int | None = None) -> int:
+        """Take an order, or only `size_e8` of it, out of the book; return what was taken out, 0 when it was not there.
+
+        What is left of an order keeps its place in time.
+        """
+        taken_e8 = self.book.cancel(order_id, size_e8)
+        if taken_e8:
             self._book_changed(t_ms)
-            self._log.append(Cancelled(t_ms, self.code, order_id, left_e8))
-        return left_e8
+            self._log.append(Cancelled(t_ms, self.code, order_id, taken_e8))
+        return taken_e8
 
     def take(self, t_ms: int, *, is_buy: bool, size_e8: int, limit_e8: int | None = None, taker_id: int = 0) -> int:
         """Trade up to `size_e8` against the book, best price and oldest order first; return the size traded."""
@@ -110,11 +139,19 @@ class Market:
         self._last_id = max(self._last_id + 1, t_ms * _IDS_PER_MS)
         ask, bid = self.book.asks.best(), self.book.bids.best()
         trade = Traded(t_ms, self.code, self._last_id, is_buy, price_e8, size_e8, *ids, *ask, *bid)
+        self.look(t_ms)
         self.day.apply(trade)
         self.year.apply(trade)
         self.candles.apply(trade)
         self.last_trade = trade
         self._log.append(trade)
+
+    def look(self, now_ms: int) -> None:
+        """Let time pass: a day ends at 00:00 UTC, and what is older than 24 hours or 52 weeks drops out."""
+        if self.day.look(now_ms) and self.year.is_over(self.day.day):
+            first_day = self.day.day - YEAR_DAYS + 1
+            days = self.candles.before(DAY, before_ms=now_ms, count=YEAR_DAYS)
+            self.year.restart([day for day in days if day.start_ms >= first_day * DAY_MS])
 
     def _book_changed(self, t_ms: int) -> None:
         self.book_changed_ms = t_ms

@@ -4,6 +4,7 @@ A price, size or amount is an integer count of 1e-8 (`_e8`); price times size is
 made at the edge by one correctly rounded division, Decimals exactly.
 """
 
+from bisect import bisect_right
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
@@ -15,6 +16,8 @@ E16: Final = 10**16
 
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
+
+_HIGHEST_POWER: Final = 20
 
 
 def as_float(value_e8: int) -> float:
@@ -33,16 +36,24 @@ def to_e8(value: float | Decimal) -> int:
     return round(value * E8)
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache
+def _ticks(quote: str) -> tuple[list[int], list[int]]:
+    """From which prices on which units hold; the exchange's tables change only at 1 and 5 times a power of ten."""
+    starts = [0, *sorted(digit * 10**power for digit in (1, 5) for power in range(_HIGHEST_POWER))]
+    return starts, [max(1, to_e8(price_unit(quote, as_decimal(start)))) for start in starts]
+
+
 def tick_e8(quote: str, price_e8: int) -> int:
     """The price unit that holds at a price of a market in `quote` (the exchange's tables, at least 1e-8)."""
-    return max(1, to_e8(price_unit(quote, as_decimal(price_e8))))
+    starts, ticks = _ticks(quote)
+    return ticks[bisect_right(starts, price_e8) - 1]
 
 
 def floor_price(quote: str, price_e8: int) -> int:
     """The highest valid price not above `price_e8`; at least one unit."""
-    tick = tick_e8(quote, price_e8)
-    return max(tick, price_e8 // tick * tick)
+    starts, ticks = _ticks(quote)
+    tick = ticks[bisect_right(starts, price_e8) - 1]
+    return max(tick, price_e8 - price_e8 % tick)
 
 
 def price_above(quote: str, price_e8: int) -> int:

@@ -2,13 +2,19 @@
 
 The numbers by quote currency are those seen on 2026-09-23: 289 KRW, 328 BTC and 238 USDT markets, 855 in all. The four
 large markets come first; some well-known coins follow, then invented codes. Prices are believable, not quotations.
+
+Of each eight invented coins of a quote currency, in the order of their activity, the seed chooses
+- one whose market is quiet: something happens in it every few minutes only, and its book does not change in between;
+- one whose book is thin, with 5 to 20 levels a side, so that what is shown of it is padded with zeros;
+- one that is both.
+Of 855 markets a quarter is quiet and a quarter is thin, of the first 60 markets four to six of each.
 """
 
 import math
 import random
 from typing import Final, NamedTuple
 
-from actors.exchange.market.market import MarketSpec
+from actors.exchange.market.market import FULL_LEVELS, MarketSpec
 from actors.exchange.market.units import E8, floor_price
 from protocols.errors import SettingsError
 
@@ -54,6 +60,13 @@ _KNOWN: Final = (
 _DRIFT_UP: Final = ("XRP", "SOL", "HBAR")
 _DRIFT_DOWN: Final = ("ADA", "DOGE", "ATOM")
 _NEAR_ONE_BILLION: Final = ("TRX", "XLM", "ARB")
+
+_BLOCK: Final = 8
+_MANNERS: Final = ("quiet", "thin", "quiet and thin", "", "", "", "", "")
+"""What the coins of one block are like, before the seed shuffles them."""
+
+_QUIET_S: Final = (45.0, 240.0)
+_THIN_LEVELS: Final = (5, 20)
 
 
 class Asset(NamedTuple):
@@ -113,6 +126,8 @@ def _spec(quote: str, asset: Asset, seed: int) -> MarketSpec:
     anchor_e8 = max(20, floor_price(quote, max(1, round(asset.price_krw / unit_krw * E8))))
     weight = math.pow(asset.rank + 1, -0.75) * (1.0 if quote == "KRW" else 0.15)
     bias, swing, period_s, phase = _motion(asset, seed)
+    manner = _manner(quote, asset, seed)
+    ask_levels, bid_levels = (rng.randint(*_THIN_LEVELS) if "thin" in manner else FULL_LEVELS for _ in range(2))
     return MarketSpec(
         code=f"{quote}-{asset.code}",
         korean_name=asset.korean_name,
@@ -125,13 +140,26 @@ def _spec(quote: str, asset: Asset, seed: int) -> MarketSpec:
         period_s=period_s,
         phase=phase,
         noise=rng.uniform(0.0004, 0.0015),
+        quiet_s=rng.uniform(*_QUIET_S) if "quiet" in manner else 0.0,
+        ask_levels=ask_levels,
+        bid_levels=bid_levels,
     )
+
+
+def _manner(quote: str, asset: Asset, seed: int) -> str:
+    """Whether a market is quiet or thin; those of known coins are neither."""
+    block, place = divmod(asset.rank - len(_KNOWN), _BLOCK)
+    if block < 0:
+        return ""
+    manners = list(_MANNERS)
+    random.Random(f"{seed}/{quote}/{block}/manners").shuffle(manners)  # noqa: S311 - a market model, not a secret
+    return manners[place]
 
 
 def _turnover_krw(quote: str, asset: Asset, rng: random.Random) -> float:
     """Turnover of the day before: a few markets make most of it, and some stand just below 1,000,000,000 KRW."""
     if quote == "KRW" and asset.code in _NEAR_ONE_BILLION:
-        return rng.uniform(0.990e9, 0.998e9)
+        return rng.uniform(0.998e9, 0.9994e9)
     share = 1.0 if quote == "KRW" else 0.01
     return _LARGEST_TURNOVER_KRW * share * math.pow(asset.rank + 1, -1.7) * math.exp(rng.gauss(0.0, 0.5))
 

@@ -7,7 +7,7 @@ from typing import Final
 from actors.exchange.market.book import Side
 from actors.exchange.market.events import Traded
 from actors.exchange.market.market import Market
-from actors.exchange.market.units import DAY_MS, E8, E16, as_float, tick_e8, to_e8
+from actors.exchange.market.units import DAY_MS, E8, E16, as_decimal, as_float, tick_e8, to_e8
 from protocols.upbit.messages import Candle, Orderbook, OrderbookUnit, Ticker, Trade
 from protocols.upbit.topics import Topic
 
@@ -34,8 +34,8 @@ def view(market: Market, topic: Topic, *, now_ms: int, stream_type: str) -> Mark
 
 def ticker(market: Market, last: Traded, *, now_ms: int, stream_type: str) -> Ticker:
     """State of the market after its last trade."""
+    market.look(now_ms)
     day, year = market.day, market.year
-    day.look(now_ms)
     change_e8 = day.last_e8 - day.prev_close_e8
     rate = round(change_e8 / day.prev_close_e8, _RATE_DIGITS)
     date, clock = _date_and_time(last.t_ms // 1000)
@@ -74,7 +74,10 @@ def ticker(market: Market, last: Traded, *, now_ms: int, stream_type: str) -> Ti
 
 def trade(market: Market, traded: Traded, *, now_ms: int, stream_type: str) -> Trade:
     """One execution; the best prices are those of the book right after it."""
-    change_e8 = traded.price_e8 - market.day.prev_close_e8
+    day = traded.t_ms // DAY_MS
+    # A trade from just before midnight may be told just after it: its reference is the close before its own day.
+    close_e8 = market.day.prev_close_e8 if day == market.day.day else market.candles.close_before(day)
+    change_e8 = traded.price_e8 - close_e8
     date, clock = _date_and_time(traded.t_ms // 1000)
     return Trade(
         code=market.code,
@@ -85,7 +88,7 @@ def trade(market: Market, traded: Traded, *, now_ms: int, stream_type: str) -> T
         trade_price=as_float(traded.price_e8),
         trade_volume=as_float(traded.size_e8),
         ask_bid=traded.ask_bid,
-        prev_closing_price=as_float(market.day.prev_close_e8),
+        prev_closing_price=as_float(close_e8),
         change=change_word(change_e8),
         change_price=as_float(abs(change_e8)),
         sequential_id=traded.sequential_id,
@@ -104,23 +107,30 @@ def orderbook(market: Market, *, units: int, level: float, stream_type: str) -> 
         return None
     asks = _levels(market.book.asks, units, step_e8)
     bids = _levels(market.book.bids, units, step_e8)
+    total_ask_e8, total_bid_e8 = sum([size for _, size in asks]), sum([size for _, size in bids])
     rows = zip(_padded(asks, units), _padded(bids, units), strict=True)
     return Orderbook(
         code=market.code,
         timestamp=market.book_changed_ms,
-        total_ask_size=as_float(sum(size for _, size in asks)),
-        total_bid_size=as_float(sum(size for _, size in bids)),
+        total_ask_size=total_ask_e8 / E8,
+        total_bid_size=total_bid_e8 / E8,
+        # From a list: a tuple of a generator takes half as long again, and this is the dearest frame of all.
         orderbook_units=tuple(
-            OrderbookUnit(ask / E8, bid / E8, ask_size / E8, bid_size / E8) for (ask, ask_size), (bid, bid_size) in rows
+            [
+                OrderbookUnit(ask / E8, bid / E8, ask_size / E8, bid_size / E8)
+                for (ask, ask_size), (bid, bid_size) in rows
+            ]
         ),
         stream_type=stream_type,
         level=level,
     )
 
 
-def candle(market: Market, type_: str, *, stream_type: str) -> Candle:
-    """The newest candle of a type such as `candle.1m`."""
-    state = market.candles.current[type_.removeprefix("candle.")]
+def candle(market: Market, type_: str, *, stream_type: str) -> Candle | None:
+    """The newest candle of a type such as `candle.1m`, None before the first trade."""
+    state = market.candles.newest(type_.removeprefix("candle."))
+    if state is None:
+        return None
     return Candle(
         code=market.code,
         type=type_,
@@ -142,20 +152,43 @@ def change_word(change_e8: int) -> str:
     return "EVEN" if change_e8 == 0 else "RISE" if change_e8 > 0 else "FALL"
 
 
+def tick_size(market: Market) -> str:
+    """The price unit at the last price, as REST writes it (`"1000"`, `"0.0001"`)."""
+    return _plain(tick_e8(market.quote, market.day.last_e8))
+
+
+def supported_levels(market: Market) -> tuple[str, ...]:
+    """The steps by which books of this market can be grouped, as REST writes them, `"0"` for the book itself first.
+
+    KRW markets: 10, 100, 1,000, ... price units, as long as the step is not above the price (documented for KRW-BTC and
+    KRW-ETH); other markets none.
+    """
+    return tuple(map(_plain, (0, *_steps(market))))
+
+
 def is_supported_level(market: Market, step_e8: int) -> bool:
-    """Whether books of this market can be grouped by a step: KRW only, 10, 100, ... units, not above the price."""
-    if market.quote != "KRW":
-        return False
-    supported_e8 = 10 * tick_e8(market.quote, market.day.last_e8)
-    while supported_e8 < step_e8:
-        supported_e8 *= 10
-    return supported_e8 == step_e8 <= market.day.last_e8
+    """Whether books of this market can be grouped by a step."""
+    return step_e8 in _steps(market)
+
+
+def _steps(market: Market) -> list[int]:
+    steps: list[int] = []
+    if market.quote == "KRW":
+        step_e8 = 10 * tick_e8(market.quote, market.day.last_e8)
+        while step_e8 <= market.day.last_e8:
+            steps.append(step_e8)
+            step_e8 *= 10
+    return steps
+
+
+def _plain(value_e8: int) -> str:
+    return f"{as_decimal(value_e8).normalize():f}"
 
 
 def _levels(side: Side, units: int, step_e8: int) -> list[tuple[int, int]]:
     """Price and size of the best levels; grouped asks round up, bids down (assumed: nobody recorded it)."""
     if not step_e8:
-        return [level for _, level in zip(range(units), side.best_first(), strict=False)]
+        return side.top(units)
     grouped: dict[int, int] = {}
     for price, size in side.best_first():
         bucket = -(-price // step_e8) * step_e8 if side.is_ask else price // step_e8 * step_e8
@@ -164,7 +197,7 @@ def _levels(side: Side, units: int, step_e8: int) -> list[tuple[int, int]]:
 
 
 def _padded(levels: list[tuple[int, int]], units: int) -> list[tuple[int, int]]:
-    return levels + [(0, 0)] * (units - len(levels))
+    return levels if len(levels) == units else levels + [(0, 0)] * (units - len(levels))
 
 
 @lru_cache(maxsize=4096)

@@ -6,25 +6,27 @@ end the connection without a close frame.
 """
 
 import random
-import socket
-import struct
 import time
-from collections.abc import Sequence
 from typing import Final
 
 import trio
-import wsproto
 from wsproto import events
 from wsproto.connection import ConnectionState
 
+from actors.exchange.faults.active import Client
+from actors.exchange.journal.journal import AnyJournal, NoJournal
+from actors.exchange.quirks import DEFAULT_QUIRKS, Quirks
 from actors.exchange.sources.source import NO_STREAM, Source, StreamKey
+from actors.exchange.wire.handshakes import ServerWebSocket
 from actors.exchange.wire.history import KEPT_SAID_BYTES, SaidByClient
-from actors.exchange.wire.outgoing import Outgoing
+from actors.exchange.wire.outgoing import Framing, Outgoing
 from actors.exchange.wire.outlet import Outlet
+from actors.exchange.wire.pacing import PacedStream
+from actors.exchange.wire.subscribing import check_path, follow, list_of, rules_of
 from protocols.upbit.encoding import encode_message
 from protocols.upbit.limits import SlidingWindow
-from protocols.upbit.messages import PRIVATE_TYPES, ErrorFrame, Status, SubscriptionEntry, SubscriptionList
-from protocols.upbit.refusals import CLOSE_NORMAL, INVALID_AUTH, TOO_MANY_REQUEST, WRONG_FORMAT
+from protocols.upbit.messages import ErrorFrame, Status
+from protocols.upbit.refusals import CLOSE_NORMAL, INVALID_AUTH, TOO_MANY_REQUEST
 from protocols.upbit.requests import Format, RequestRefused, Subscription, SubscriptionRequest, parse_request
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
@@ -33,6 +35,8 @@ UP_EVERY_S: Final = 10.0
 UP_FIRST_S: Final = (5.8, 7.5)
 LINGER_S: Final = 1.0
 """How long the peer has to answer a close frame before the socket is closed all the same."""
+
+NO_JOURNAL: Final = NoJournal()
 
 _READ_BYTES: Final = 16 * 1024
 
@@ -47,19 +51,22 @@ class WebSocketConnection:
         source: where frames come from.
         path: the path that was asked for.
         peer: the other side, as text.
-        access_key: whose account this is; empty on the public path.
+        access_key: whose account this is; empty on the public path, and on the private one for a bad token that was let
+            in to be told so.
         idle_close_s: silence after which it is closed.
         limits: whether messages are counted.
         send_buffer_bytes: what may wait for a slow peer.
         rng: for the phase of the UP series.
+        journal: told of requests and frames.
+        quirks: manners of the exchange that can be chosen.
     """
 
     def __init__(
         self,
         *,
         number: int,
-        stream: trio.abc.Stream,
-        websocket: wsproto.WSConnection,
+        stream: PacedStream,
+        websocket: ServerWebSocket,
         source: Source,
         path: str,
         peer: str,
@@ -68,6 +75,8 @@ class WebSocketConnection:
         limits: bool,
         send_buffer_bytes: int,
         rng: random.Random,
+        journal: AnyJournal = NO_JOURNAL,
+        quirks: Quirks = DEFAULT_QUIRKS,
     ) -> None:
         self.number = number
         self.path = path
@@ -84,17 +93,24 @@ class WebSocketConnection:
         self._idle_close_s = idle_close_s
         self._windows = (SlidingWindow(5, 1.0), SlidingWindow(100, 60.0)) if limits else ()
         self._rng = rng
-        self._outgoing = Outgoing(stream, limit_bytes=send_buffer_bytes, on_failure=self.cut)
-        self._outlet = Outlet(self._outgoing)
+        self._journal = journal
+        self._quirks = quirks
+        self._rules = rules_of(quirks)
+        limit_bytes = None if quirks.slow_client == "keep" else send_buffer_bytes
+        self._outgoing = Outgoing(stream, limit_bytes=limit_bytes, on_failure=self.cut)
+        framing = Framing(quirks.frames, is_compressed=websocket.is_compressed)
+        self.outlet = Outlet(self._outgoing, framing, on_half=self._reset_when_sent, number=number, journal=journal)
         self._message = bytearray()
         self._is_stalled = self._is_closing = self._is_failing = self._is_unreadable = self._says_up = False
         self._last_received_s = trio.current_time()
+        self._goes_on = trio.Event()
         self._nursery: trio.Nursery | None = None
+        self.client = Client(number, self.kind, access_key, self._last_received_s)
 
     @property
     def sent_frames(self) -> int:
         """Frames handed to the socket since the handshake, control frames not counted."""
-        return self._outlet.sent_frames
+        return self.outlet.sent_frames
 
     @property
     def kind(self) -> str:
@@ -128,7 +144,10 @@ class WebSocketConnection:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 nursery.start_soon(self._outgoing.run)
+                nursery.start_soon(self.outlet.run)
                 nursery.start_soon(self._watch_idle)
+                if self.kind == "private" and not self.access_key:
+                    self._fail(INVALID_AUTH, "authentication information is invalid")
                 await self._read()
                 nursery.cancel_scope.cancel()
         finally:
@@ -141,7 +160,7 @@ class WebSocketConnection:
     def push(self, payload: bytes, stream: StreamKey = NO_STREAM) -> None:
         """Send one frame of a stream soon; a peer that lets too much wait is cut."""
         if not self._is_stalled and not self._is_closing:
-            self._outlet.push(payload, stream)
+            self.outlet.push(payload, stream)
 
     async def wait_room(self) -> None:
         """Wait until most of what was pushed is sent, or the connection has ended."""
@@ -151,15 +170,48 @@ class WebSocketConnection:
 
     def stall(self) -> None:
         """Say nothing any more, pongs included, and stay open."""
+        if self._is_closing:
+            return
         self._is_stalled = True
+        self.outlet.forget()
         self._outgoing.drop()
+
+    def go_on(self) -> None:
+        """End a stall; what was said meanwhile, on either side, is lost, and the idle time begins anew."""
+        if self._is_stalled:
+            self._is_stalled = False
+            self._last_received_s = trio.current_time()
+            self._goes_on.set()
+            self._goes_on = trio.Event()
+
+    def set_pace(self, bytes_per_s: int | None) -> None:
+        """Send at most so many bytes a second, control frames included; None for full speed."""
+        self._stream.set_pace(bytes_per_s)
 
     def reset(self) -> None:
         """End with a TCP reset."""
-        if isinstance(self._stream, trio.SocketStream):
-            # Lingering for 0 s makes the close below a reset.
-            self._stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._stream.make_close_a_reset()
         self.cut("reset")
+
+    def _reset_when_sent(self) -> None:
+        self._stream.make_close_a_reset()
+        self.ended = self.ended or "reset within a frame"
+        self._is_closing = True
+        self._outgoing.end_when_sent()
+
+    def say_error(self, name: str, message: str, *, closes: bool) -> None:
+        """Send an error frame, and close as after a refused request or stay open."""
+        if closes:
+            self._fail(name, message)
+        else:
+            self.push(encode_message(ErrorFrame(name, message), self.format))
+
+    def announcement_wish(self, category: str) -> Subscription | None:
+        """The subscription that asks for announcements of a category; None when there is none."""
+        for subscription in self._subscriptions:
+            if subscription.type == "announcement" and category in (subscription.categories or (category,)):
+                return subscription
+        return None
 
     def cut(self, why: str) -> None:
         """End without a close frame; what was not sent is lost."""
@@ -174,6 +226,7 @@ class WebSocketConnection:
             return
         self.ended = self.ended or f"closed with {code}"
         self._is_stalled = False
+        self.outlet.flush()
         self._outgoing.put(self._websocket.send(events.CloseConnection(code=code, reason=reason or None)))
         self._is_closing = True
         self._nursery.start_soon(self._linger)
@@ -188,13 +241,17 @@ class WebSocketConnection:
         while (wait_s := self._last_data_s + self._idle_close_s - trio.current_time()) > 0:
             await trio.sleep(wait_s)
             if self._is_stalled:
-                await trio.sleep_forever()
-        self.cut("idle")
+                await self._goes_on.wait()
+        if self._quirks.idle_close_code:
+            self.ended = self.ended or "idle"
+            self.close(self._quirks.idle_close_code)
+        else:
+            self.cut("idle")
 
     @property
     def _last_data_s(self) -> float:
         """When data went last, in either direction."""
-        return max(self._last_received_s, self._outgoing.last_sent_s)
+        return max(self._last_received_s, self._outgoing.last_sent_s, self._stream.last_sent_s)
 
     async def _say_up(self) -> None:
         await trio.sleep(self._rng.uniform(*UP_FIRST_S))
@@ -257,6 +314,7 @@ class WebSocketConnection:
     def _handle_message(self, message: bytes) -> None:
         now_s = trio.current_time()
         self._said.add(message)
+        self._journal.request(self.number, message)
         if self._is_stalled or self._is_closing or self._is_failing:
             return
         if any(window.permit_at_s(now_s) > now_s for window in self._windows):
@@ -268,9 +326,9 @@ class WebSocketConnection:
             self._start_up_series()
             return
         try:
-            self._follow(parse_request(message))
+            self._follow(parse_request(message, self._rules))
         except RequestRefused as refused:
-            self._fail(refused.name, refused.message)
+            self.say_error(refused.name, refused.message, closes=self._quirks.after_error == "close")
 
     def _start_up_series(self) -> None:
         if not self._says_up and self._nursery is not None:
@@ -283,18 +341,14 @@ class WebSocketConnection:
         Raises:
             RequestRefused: a type of the other path.
         """
-        for subscription in request.subscriptions:
-            is_private = subscription.type in PRIVATE_TYPES
-            if is_private and self.kind == "public":
-                raise RequestRefused(INVALID_AUTH, f"{subscription.type} needs the private path and a token")
-            if not is_private and self.kind == "private":
-                raise RequestRefused(WRONG_FORMAT, f"{subscription.type} is served on the public path")
+        check_path(request, self.kind)
         self.format = request.format
         if request.method is not None:
-            self.push(encode_message(_subscription_list(request.ticket, self._subscriptions), self.format))
-        if request.subscriptions:
-            self._subscriptions = request.subscriptions
-            self._source.subscribe(self, request.subscriptions)
+            self.push(encode_message(list_of(request.ticket, self._subscriptions), self.format))
+        change = follow(self._subscriptions, request, self._quirks)
+        if change is not None:
+            self._subscriptions = change.listed
+            self._source.subscribe(self, change.wanted)
 
     def _fail(self, name: str, message: str) -> None:
         self.push(encode_message(ErrorFrame(name, message), self.format))
@@ -306,13 +360,3 @@ class WebSocketConnection:
         await trio.sleep(ERROR_CLOSE_S)
         self.ended = f"closed after {name}"
         self.close(CLOSE_NORMAL)
-
-
-def _subscription_list(ticket: str, subscriptions: Sequence[Subscription]) -> SubscriptionList:
-    return SubscriptionList(
-        ticket,
-        tuple(
-            SubscriptionEntry(sub.type, sub.codes, (sub.level or 0.0) if sub.type == "orderbook" else None)
-            for sub in subscriptions
-        ),
-    )

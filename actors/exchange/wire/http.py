@@ -1,8 +1,9 @@
 """HTTP on the simulated exchange's port: bytes of a client become requests, answers become bytes."""
 
 import time
+from collections import Counter
+from collections.abc import Callable
 from typing import Final
-from urllib.parse import parse_qs
 
 import h11
 import trio
@@ -10,6 +11,9 @@ import trio
 from actors.exchange.rest.messages import HttpAnswer, HttpRequest
 
 MAX_REQUEST_BYTES: Final = 64 * 1024
+MOST_DISCARDED_BYTES: Final = 1024 * 1024
+"""Of a body that is too long, what is read and thrown away so that its sender can be told; one that goes on is cut."""
+
 REQUEST_DEADLINE_S: Final = 15.0
 """From the first wait for a request to its last byte; a peer that dribbles is dropped then."""
 
@@ -22,13 +26,18 @@ _READ_BYTES: Final = 16 * 1024
 class HttpLink:
     """The server's side of one HTTP connection.
 
+    Args:
+        stream: the byte stream.
+        wall_s: tells the time of the `Date` header, in seconds since the epoch.
+
     Raises from its methods:
-        h11.RemoteProtocolError: the peer does not speak HTTP, or its request is above 64 KiB.
+        h11.RemoteProtocolError: the peer does not speak HTTP, its head is above 64 KiB, or its body far above.
         trio.TooSlowError: a request, or taking an answer, took too long.
     """
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+    def __init__(self, stream: trio.abc.Stream, *, wall_s: Callable[[], float] = time.time) -> None:
         self._stream = stream
+        self._wall_s = wall_s
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_REQUEST_BYTES)
         self._raw = bytearray()
         self._is_head = False
@@ -41,24 +50,15 @@ class HttpLink:
                 return None
             raw = bytes(self._raw)
             self._is_head = head.method == b"HEAD"
-            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-            path, _, query = head.target.decode("latin-1").partition("?")
-            request = HttpRequest(
-                head.method.decode("latin-1"),
-                path,
-                parse_qs(query, keep_blank_values=True),
-                headers,
-                b"",
-                raw,
-            )
-            return request if request.is_upgrade else request._replace(body=await self._read_body())
+            request = _request_of(head, raw)
+            return request if request.is_upgrade else await self._with_body(request)
 
     async def answer(self, answer: HttpAnswer) -> bool:
         """Send an answer and tell whether another request may follow on this connection."""
         headers = [
             ("content-type", answer.content_type),
             ("content-length", str(len(answer.body))),
-            ("date", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())),
+            ("date", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(self._wall_s()))),
             *answer.headers,
         ]
         if answer.status >= 400:
@@ -76,15 +76,17 @@ class HttpLink:
         self._http.start_next_cycle()
         return True
 
-    async def _read_body(self) -> bytes:
+    async def _with_body(self, request: HttpRequest) -> HttpRequest:
         body = bytearray()
+        received = 0
         while not isinstance(event := await self._next_event(), h11.EndOfMessage):
             if not isinstance(event, h11.Data):
                 raise h11.RemoteProtocolError("request ended within its body")
-            body += event.data
-            if len(body) > MAX_REQUEST_BYTES:
-                raise h11.RemoteProtocolError(f"body above {MAX_REQUEST_BYTES} B", error_status_hint=413)
-        return bytes(body)
+            received += len(event.data)
+            body += event.data[: MAX_REQUEST_BYTES - len(body)]
+            if received > MOST_DISCARDED_BYTES:
+                raise h11.RemoteProtocolError(f"body above {MOST_DISCARDED_BYTES} B", error_status_hint=413)
+        return request._replace(body=bytes(body), is_oversized=received > MAX_REQUEST_BYTES)
 
     async def _next_event(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:
@@ -96,3 +98,19 @@ class HttpLink:
             self._http.receive_data(bytes(data))
         await trio.lowlevel.checkpoint()
         return event
+
+
+def _request_of(head: h11.Request, raw: bytes) -> HttpRequest:
+    """A request without its body yet."""
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers]
+    path, _, query = head.target.decode("latin-1").partition("?")
+    counts = Counter(name for name, _ in headers)
+    return HttpRequest(
+        method=head.method.decode("latin-1"),
+        path=path,
+        headers=dict(headers),
+        body=b"",
+        raw=raw,
+        query_string=query,
+        repeated_headers=frozenset(name for name, count in counts.items() if count > 1),
+    )

@@ -1,23 +1,41 @@
 """What waits to be sent over one stream: bounded, and all of it in one write."""
 
+import math
 import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 import trio
 
+from actors.exchange.wire.deflate import deflated
+
 _ROOM_BYTES: Final = 256 * 1024
-_BINARY: Final = 0x82
+_FIN: Final = 0x80
+_COMPRESSED: Final = 0x40
+_OPCODES: Final = {"text": 0x1, "binary": 0x2}
 
 
-def binary_frame(payload: bytes) -> bytes:
-    """One whole binary message of a server (RFC 6455: unmasked, not fragmented)."""
-    length = len(payload)
-    if length < 126:
-        return bytes((_BINARY, length)) + payload
-    if length < 65_536:
-        return struct.pack(">BBH", _BINARY, 126, length) + payload
-    return struct.pack(">BBQ", _BINARY, 127, length) + payload
+class Framing:
+    """How a connection's messages become frames, one whole message each (RFC 6455: unmasked, not fragmented).
+
+    Args:
+        opcode: of data, status and error frames.
+        is_compressed: whether permessage-deflate was agreed on (RFC 7692).
+    """
+
+    def __init__(self, opcode: Literal["binary", "text"] = "binary", *, is_compressed: bool = False) -> None:
+        self._head = _FIN | _OPCODES[opcode] | (_COMPRESSED if is_compressed else 0)
+        self._is_compressed = is_compressed
+
+    def frame(self, payload: bytes) -> bytes:
+        """The bytes of one message; the same payload for many connections is compressed once."""
+        body = deflated(payload) if self._is_compressed else payload
+        length = len(body)
+        if length < 126:
+            return bytes((self._head, length)) + body
+        if length < 65_536:
+            return struct.pack(">BBH", self._head, 126, length) + body
+        return struct.pack(">BBQ", self._head, 127, length) + body
 
 
 class Outgoing:
@@ -25,16 +43,19 @@ class Outgoing:
 
     Args:
         stream: the byte stream.
-        limit_bytes: what may wait for a slow peer.
+        limit_bytes: what may wait for a slow peer; None for as much as it takes.
         on_failure: told once why nothing can be sent any more; it ends the connection.
     """
 
-    def __init__(self, stream: trio.abc.SendStream, *, limit_bytes: int, on_failure: Callable[[str], None]) -> None:
+    def __init__(
+        self, stream: trio.abc.SendStream, *, limit_bytes: int | None, on_failure: Callable[[str], None]
+    ) -> None:
         self._stream = stream
-        self._limit_bytes = limit_bytes
+        self._limit_bytes = math.inf if limit_bytes is None else limit_bytes
         self._on_failure = on_failure
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
+        self._held_bytes = 0
         self._wake = trio.Event()
         self._room = trio.Event()
         self._is_ending = self._has_ended = False
@@ -45,7 +66,13 @@ class Outgoing:
         self._waiting.append(data)
         self._waiting_bytes += len(data)
         self._wake.set()
-        if self._waiting_bytes > self._limit_bytes:
+        if self._waiting_bytes + self._held_bytes > self._limit_bytes:
+            self._on_failure("send buffer full")
+
+    def count_held(self, held_bytes: int) -> None:
+        """Count what a fault holds back for this stream against its limit too."""
+        self._held_bytes = held_bytes
+        if self._waiting_bytes + held_bytes > self._limit_bytes:
             self._on_failure("send buffer full")
 
     def drop(self) -> None:
@@ -66,7 +93,7 @@ class Outgoing:
 
     async def wait_room(self) -> None:
         """Wait until most of what was queued is sent, or it has ended."""
-        while self._waiting_bytes > _ROOM_BYTES and not self._has_ended:
+        while self._waiting_bytes + self._held_bytes > _ROOM_BYTES and not self._has_ended:
             self._room = trio.Event()
             await self._room.wait()
         await trio.lowlevel.checkpoint()

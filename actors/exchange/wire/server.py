@@ -5,24 +5,54 @@ tasks, and whatever it sends wrong ends its own connection only.
 """
 
 import random
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Final, NamedTuple
 
 import h11
 import trio
+from wsproto import events
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
-from actors.exchange.faults.kinds import Fault, Refusals
+from actors.exchange.faults.kinds import AcceptThenClose, Fault
+from actors.exchange.faults.plan import Plan
+from actors.exchange.journal.journal import AnyJournal, NoJournal
+from actors.exchange.journal.ledger import ledger_document
 from actors.exchange.rest.keys import KeyRing
-from actors.exchange.rest.limits import AddressLimits
+from actors.exchange.rest.limits import RequestLimits
 from actors.exchange.rest.messages import HttpAnswer, HttpRequest
-from actors.exchange.rest.service import RestService
+from actors.exchange.rest.service import RestService, served_routes
 from actors.exchange.settings import SimulatorSettings
 from actors.exchange.sources.source import Source
+from actors.exchange.trading.venue import Venue
 from actors.exchange.wire.connection import WebSocketConnection
 from actors.exchange.wire.control import PREFIX, Control
-from actors.exchange.wire.handshakes import Handshakes, accept
+from actors.exchange.wire.fault_answers import MAINTENANCE_REFUSAL, handshake_refusal
+from actors.exchange.wire.handshakes import PRIVATE_PATH, PUBLIC_PATH, Handshakes, ServerWebSocket, accept
 from actors.exchange.wire.history import KEPT_ENDED_SAID_BYTES, EndedConnections
 from actors.exchange.wire.http import ANSWER_DEADLINE_S, HttpLink
+from actors.exchange.wire.injector import Injector
+from actors.exchange.wire.pacing import PacedStream
+from actors.exchange.wire.rest_calls import RestCalls
+
+_NO_JOURNAL: Final = NoJournal()
+_KIND_OF_PATH: Final = {PUBLIC_PATH: "public", PRIVATE_PATH: "private"}
+
+
+class _Upgrade(NamedTuple):
+    """A handshake: its number, `public` or `private` (empty for another path), and who asks."""
+
+    number: int
+    path: str
+    kind: str
+    address: str
+    peer: str
+
+
+def machine_ms() -> int:
+    """The machine's wall clock, in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
 
 
 class ExchangeServer:
@@ -31,19 +61,44 @@ class ExchangeServer:
     Args:
         settings: limits and keys.
         source: the simulated market or the recording.
+        venue: markets and accounts for REST; None for a recording.
+        journal: told of everything that happens.
+        now_ms: the exchange's time, in milliseconds since the epoch; the venue's if there is one.
     """
 
-    def __init__(self, settings: SimulatorSettings, source: Source) -> None:
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        source: Source,
+        venue: Venue | None = None,
+        *,
+        journal: AnyJournal = _NO_JOURNAL,
+        now_ms: Callable[[], int] = machine_ms,
+    ) -> None:
         self._settings = settings
         self._source = source
-        self._rng = random.Random(f"{settings.seed}/connections")  # noqa: S311 - phases of timers, not a secret
+        self._venue = venue
+        self._journal = journal
+        self._now_ms = now_ms
+        self._rng = self._seeded("connections")
         self._ended = EndedConnections()
         self._connections: dict[int, WebSocketConnection] = {}
-        limits, refusals = AddressLimits(enabled=settings.limits), Refusals()
-        keys = KeyRing({settings.access_key: settings.secret_key} if settings.access_key else {})
-        self._handshakes = Handshakes(keys, limits, refusals)
-        self._rest = RestService(source, limits)
-        self._control = Control(self._connections, self.report, refusals)
+        keys = KeyRing(settings.all_accounts)
+        limits = RequestLimits(enabled=settings.limits, is_plain=settings.quirks.limit_body == "plain")
+        self._handshakes = Handshakes(keys, limits, settings.quirks)
+        self._plan = Plan()
+        self._injector = Injector(
+            self._plan,
+            self._connections,
+            journal=journal,
+            now_ms=now_ms,
+            on_maintenance=self._on_maintenance,
+            rng=self._seeded("faults"),
+        )
+        routes = served_routes(source, venue, settings.quirks, self._seeded("answers"))
+        self._service = RestService(routes, venue, keys, limits)
+        self._rest = RestCalls(self._service, self._plan, self._injector, journal)
+        self._control = Control({"state": self.report, "ledger": self.ledger}, self._plan, self._injector)
         self.handshakes = 0
         self.refused = 0
 
@@ -62,6 +117,34 @@ class ExchangeServer:
             "sent_frames": self._ended.sent_frames + sent,
         }
 
+    def report(self) -> dict[str, object]:
+        """What `GET /_simulator/state` answers."""
+        return {
+            "handshakes": self.handshakes,
+            "refused": self.refused,
+            "connections": [connection.report() for connection in self._connections.values()],
+            "ended": self._ended.reports(),
+        }
+
+    def ledger(self) -> dict[str, object]:
+        """What `GET /_simulator/ledger` answers: the truth about all accounts as of now; a recording has none."""
+        if self._venue is None:
+            return {"accounts": []}
+        self._venue.catch_up()
+        return ledger_document(self._venue.simulation.desk)
+
+    def apply_fault(self, fault: Fault) -> int:
+        """Let a fault happen; return how many connections it hit.
+
+        Raises:
+            FaultRefused: it is aimed at nothing that is there, or too many go on.
+        """
+        return self._injector.apply(fault).connections
+
+    async def run(self) -> None:
+        """Begin and end faults when they are due, until cancelled."""
+        await self._injector.run()
+
     async def handle(self, stream: trio.abc.Stream) -> None:
         """Serve one accepted byte stream until it ends."""
         try:
@@ -74,20 +157,84 @@ class ExchangeServer:
             await trio.aclose_forcefully(stream)
 
     async def _serve_http(self, stream: trio.abc.Stream) -> None:
-        link = HttpLink(stream)
+        paced = PacedStream(stream)
+        link = HttpLink(paced, wall_s=self._wall_s)
         address, peer = _names_of(stream)
         while (request := await link.read_request()) is not None:
             if request.is_upgrade:
-                self.handshakes += 1
-                refusal, access_key = self._handshakes.judge(request, address)
-                if refusal is None:
-                    await self._serve_websocket(stream, request, peer, access_key)
-                    return
-                self.refused += 1
-                await link.answer(refusal)
+                await self._serve_upgrade(link, paced, request, address, peer)
                 return
-            if not await link.answer(self._answer(request, address)):
+            if request.path.startswith(PREFIX):
+                paced.set_pace(None)
+                may_go_on = await link.answer(self._control.answer(request))
+            else:
+                may_go_on = await self._rest.serve(link, paced, request, address)
+            if not may_go_on:
                 return
+
+    async def _serve_upgrade(
+        self, link: HttpLink, paced: PacedStream, request: HttpRequest, address: str, peer: str
+    ) -> None:
+        self.handshakes += 1
+        # Before anything is awaited: the next handshake counts on.
+        upgrade = _Upgrade(self.handshakes, request.path, _KIND_OF_PATH.get(request.path, ""), address, peer)
+        refusal, access_key = self._judge(upgrade, request)
+        if refusal is not None:
+            self.refused += 1
+            self._journal.rest(address, request.method, request.path, refusal.status, access_key)
+            await link.answer(refusal)
+            return
+        websocket, accepted = accept(request, self._settings.quirks)
+        with trio.fail_after(ANSWER_DEADLINE_S):
+            await paced.send_all(accepted)
+        self._journal.opened(upgrade.number, upgrade.path, upgrade.kind, peer, access_key)
+        early = self._plan.take_early_close(upgrade.kind, trio.current_time())
+        if early is None:
+            await self._serve_websocket(paced, websocket, upgrade, access_key)
+        else:
+            await _close_early(paced, websocket, early)
+            self._journal.closed(upgrade.number, "closed at once, on demand")
+
+    def _judge(self, upgrade: _Upgrade, request: HttpRequest) -> tuple[HttpAnswer | None, str]:
+        """Decide on a handshake, faults first: a refusal or None, and whose account it is."""
+        now_s = trio.current_time()
+        fault = self._plan.take_refusal(upgrade.kind, now_s) if upgrade.kind else None
+        if fault is not None:
+            return handshake_refusal(fault), ""
+        if self._plan.maintenance(now_s) is not None:
+            return MAINTENANCE_REFUSAL, ""
+        return self._handshakes.judge(request, upgrade.address)
+
+    async def _serve_websocket(
+        self, paced: PacedStream, websocket: ServerWebSocket, upgrade: _Upgrade, access_key: str
+    ) -> None:
+        number = upgrade.number
+        connection = WebSocketConnection(
+            number=number,
+            stream=paced,
+            websocket=websocket,
+            source=self._source,
+            path=upgrade.path,
+            peer=upgrade.peer,
+            access_key=access_key,
+            idle_close_s=self._settings.idle_close_s,
+            limits=self._settings.limits,
+            send_buffer_bytes=self._settings.send_buffer_bytes,
+            rng=self._rng,
+            journal=self._journal,
+            quirks=self._settings.quirks,
+        )
+        self._connections[number] = connection
+        self._injector.opened(connection)
+        try:
+            await connection.run()
+        finally:
+            del self._connections[number]
+            self._injector.closed(connection)
+            self._journal.closed(number, connection.ended)
+            # Its report and not the connection itself, whose buffers would stay with it.
+            report = connection.report(said_bytes=KEPT_ENDED_SAID_BYTES)
+            self._ended.add(report, sent_frames=connection.sent_frames)
 
     async def _send_bad_request(self, stream: trio.abc.Stream) -> None:
         answer = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -95,50 +242,26 @@ class ExchangeServer:
             await stream.send_all(answer)
         await trio.lowlevel.checkpoint()
 
-    async def _serve_websocket(self, stream: trio.abc.Stream, request: HttpRequest, peer: str, access_key: str) -> None:
-        number = self.handshakes  # Before anything is awaited: the next handshake counts on.
-        websocket, accepted = accept(request)
-        with trio.fail_after(ANSWER_DEADLINE_S):
-            await stream.send_all(accepted)
-        connection = WebSocketConnection(
-            number=number,
-            stream=stream,
-            websocket=websocket,
-            source=self._source,
-            path=request.path,
-            peer=peer,
-            access_key=access_key,
-            idle_close_s=self._settings.idle_close_s,
-            limits=self._settings.limits,
-            send_buffer_bytes=self._settings.send_buffer_bytes,
-            rng=self._rng,
-        )
-        self._connections[number] = connection
-        try:
-            await connection.run()
-        finally:
-            del self._connections[number]
-            # Its report and not the connection itself, whose buffers would stay with it.
-            report = connection.report(said_bytes=KEPT_ENDED_SAID_BYTES)
-            self._ended.add(report, sent_frames=connection.sent_frames)
+    def _on_maintenance(self, is_down: bool) -> None:
+        self._service.offline = is_down
+        if not is_down and self._venue is not None:
+            self._venue.simulation.desk.resume_after_maintenance(self._venue.catch_up())
 
-    def _answer(self, request: HttpRequest, address: str) -> HttpAnswer:
-        if request.path.startswith(PREFIX):
-            return self._control.answer(request)
-        return self._rest.answer(request, address)
+    def _wall_s(self) -> float:
+        """What the `Date` header says: off by as much as all other times that are said."""
+        return (self._now_ms() + self._plan.clock_offset_ms(trio.current_time())) / 1000
 
-    def report(self) -> dict[str, object]:
-        """What `GET /_simulator/state` answers."""
-        return {
-            "handshakes": self.handshakes,
-            "refused": self.refused,
-            "connections": [connection.report() for connection in self._connections.values()],
-            "ended": self._ended.reports(),
-        }
+    def _seeded(self, purpose: str) -> random.Random:
+        return random.Random(f"{self._settings.seed}/{purpose}")  # noqa: S311 - phases of timers, not a secret
 
-    def apply_fault(self, fault: Fault) -> int:
-        """Let a fault happen; return how many connections it hit."""
-        return self._control.apply_fault(fault)
+
+async def _close_early(paced: PacedStream, websocket: ServerWebSocket, fault: AcceptThenClose) -> None:
+    """Say goodbye with a close frame, or not at all; the stream is closed by who opened it."""
+    if fault.code is None:
+        await trio.lowlevel.checkpoint()
+        return
+    with trio.fail_after(ANSWER_DEADLINE_S):
+        await paced.send_all(websocket.send(events.CloseConnection(code=fault.code)))
 
 
 def _names_of(stream: trio.abc.Stream) -> tuple[str, str]:

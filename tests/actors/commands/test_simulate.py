@@ -5,9 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
+
+from protocols.upbit.tokens import make_token
 
 COMMAND = [sys.executable, "-m", "supervisor.main", "simulate"]
 
@@ -41,6 +45,12 @@ def test_it_says_where_it_listens_and_ends_with_0_on_a_signal(ending: signal.Sig
         (["--host", "no.such.host.invalid"], "cannot listen on host 'no.such.host.invalid'"),
         (["--host", "999.1.1.1"], "choose an address of this machine"),
         (["--frobnicate"], "No such option"),
+        (["--quirk", "frames=foo"], "quirk frames=foo: choose binary or text"),
+        (["--quirk", "mystery=1"], "write NAME=VALUE with one of the names frames, compression"),
+        (["--account", "only-one-key"], "write ACCESS_KEY:SECRET_KEY"),
+        (["--account", "a:s", "--account", "a:t"], "access key a: 2 accounts have it"),
+        (["--journal", "/no/such/place/journal.jsonl"], "there is no directory /no/such/place"),
+        (["--idle-close", "0"], "idle_close_s = 0.0: choose a number from 0.1"),
     ],
 )
 def test_bad_options_get_one_line_and_exit_code_2(options: list[str], words: str, tmp_path: Path) -> None:
@@ -51,6 +61,34 @@ def test_bad_options_get_one_line_and_exit_code_2(options: list[str], words: str
     assert len(ended.stderr.splitlines()) == 1
     if options[0] not in {"--host", "--replay"}:  # Those are right in form, and the help would not help.
         assert ended.stderr.endswith("(see `upbitd simulate --help`)\n")
+
+
+def test_the_quirks_are_listed_with_what_each_may_be() -> None:
+    ended = subprocess.run([*COMMAND, "--list-quirks"], capture_output=True, text=True, timeout=60, check=True)
+    lines = ended.stdout.splitlines()
+    assert "frames: binary or text (default binary)" in lines
+    assert "book_ms: a whole number from 1 to 60000 (default 100)" in lines
+
+
+def test_a_secret_is_not_repeated_when_an_account_is_written_wrongly() -> None:
+    wrong = [*COMMAND, "--account", ":a-secret"]
+    ended = subprocess.run(wrong, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "a-secret" not in ended.stderr
+
+
+def test_quirks_and_accounts_reach_the_exchange() -> None:
+    options = ["--markets", "4", "--quirk", "frames=text", "--account", "mine:my-secret", "--no-trader"]
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        address = json.loads(process.stdout.readline())["ws"]
+        token = make_token("mine", "my-secret", nonce=str(uuid.uuid4()))
+        header = {"Authorization": f"Bearer {token}"}
+        with connect(f"{address}/websocket/v1/private", additional_headers=header) as client:
+            client.send('[{"ticket":"t"},{"method":"LIST_SUBSCRIPTIONS"}]')
+            assert client.recv(timeout=10) == '{"method":"LIST_SUBSCRIPTIONS","result":[],"ticket":"t"}'
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
 
 
 def test_a_port_in_use_gets_one_line_and_exit_code_2() -> None:

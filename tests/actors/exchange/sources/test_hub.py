@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 
-from actors.exchange.sources.hub import BOOK_GRID_MS, CANDLE_MS, TICKER_MS, Hub
+from actors.exchange.quirks import DEFAULT_QUIRKS, Quirks
+from actors.exchange.sources.hub import Hub
 from actors.exchange.sources.source import NO_STREAM, StreamKey
 from actors.exchange.trading.simulation import Simulation
+from actors.exchange.trading.venue import Venue
 from protocols.upbit.decoding import FrameDecoder
 from protocols.upbit.messages import (
     CANDLE_TYPES,
@@ -52,10 +55,10 @@ class ListSink:
 class Stage:
     """A hub and its clock."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: Simulation, quirks: Quirks = DEFAULT_QUIRKS) -> None:
         self.simulation = simulation
         self.now_ms = START_MS
-        self.hub = Hub(simulation, lambda: self.now_ms)
+        self.hub = Hub(simulation, lambda: self.now_ms, quirks)
 
     def play(self, ms: int, *, step_ms: int = 5) -> Iterator[int]:
         for _ in range(0, ms, step_ms):
@@ -175,8 +178,9 @@ def test_all_formats_carry_the_same_messages(stage: Stage, format_: Format) -> N
     assert plain.take() == other.take()
 
 
-def test_books_come_on_a_grid_of_100_ms_and_only_when_they_changed(stage: Stage) -> None:
-    sink = ListSink()
+@pytest.mark.parametrize("book_ms", [100, 290])
+def test_books_come_on_a_grid_and_only_when_they_changed(new_simulation: NewSimulation, book_ms: int) -> None:
+    stage, sink = Stage(new_simulation(), Quirks(book_ms=book_ms)), ListSink()
     stage.hub.subscribe(sink, [Subscription("orderbook", ("KRW-BTC",), is_only_realtime=True)])
     sent_ms: list[int] = []
     books: list[Orderbook] = []
@@ -186,11 +190,38 @@ def test_books_come_on_a_grid_of_100_ms_and_only_when_they_changed(stage: Stage)
             sent_ms.append(now_ms)
             books.append(message)
     assert len(books) > 20
-    slots = [now_ms // BOOK_GRID_MS for now_ms in sent_ms]  # KRW-BTC is the first market: its phase is 0.
+    slots = [now_ms // book_ms for now_ms in sent_ms]  # KRW-BTC is the first market: its phase is 0.
     assert len(set(slots)) == len(slots)
     stamps = [book.timestamp for book in books]
     assert stamps == sorted(set(stamps))
     assert len({book.orderbook_units for book in books}) == len(books)
+
+
+def test_the_grids_of_two_markets_have_different_phases(stage: Stage) -> None:
+    sink = ListSink()
+    stage.hub.subscribe(sink, [Subscription("orderbook", ("KRW-BTC", "KRW-ETH"), is_only_realtime=True)])
+    stage.run(1_000)
+    sink.take()
+    phases: dict[str, set[int]] = {"KRW-BTC": set(), "KRW-ETH": set()}
+    for _ in stage.play(2_000):
+        for code in phases:
+            stage.simulation.markets[code].book_changes += 1
+        for message in sink.take():
+            phases[message.code].add(stage.now_ms % 100)  # type: ignore[union-attr]  # only books
+    assert {code: len(times) for code, times in phases.items()} == {"KRW-BTC": 1, "KRW-ETH": 1}
+    assert phases["KRW-BTC"] != phases["KRW-ETH"]
+
+
+def test_a_quiet_book_sends_nothing_and_its_snapshot_tells_the_time_of_its_last_change(
+    new_simulation: NewSimulation,
+) -> None:
+    stage, sink = Stage(new_simulation(rate=0.0, access_key="")), ListSink()
+    stage.run(30_000)
+    stage.hub.subscribe(sink, [Subscription("orderbook", CODES)])
+    stage.run(30_000)
+    books = sink.take()
+    assert [book.stream_type for book in books] == [SNAPSHOT] * len(CODES)  # type: ignore[union-attr]  # only books
+    assert all(book.timestamp < START_MS for book in books)  # type: ignore[union-attr]  # only books
 
 
 def test_books_never_cross_and_are_sorted(stage: Stage) -> None:
@@ -206,23 +237,34 @@ def test_books_never_cross_and_are_sorted(stage: Stage) -> None:
         assert bids[0] < asks[0]
 
 
-def test_tickers_pause_50_ms_and_the_last_one_says_what_the_trades_said(stage: Stage) -> None:
-    sink = ListSink()
+@pytest.mark.parametrize("ticker_ms", [50, 400])
+def test_tickers_are_merged_for_a_while_and_the_last_one_says_what_the_trades_said(
+    new_simulation: NewSimulation, ticker_ms: int
+) -> None:
+    stage, sink = Stage(new_simulation(), Quirks(ticker_ms=ticker_ms)), ListSink()
     stage.hub.subscribe(sink, [Subscription(type_, CODES, is_only_realtime=True) for type_ in ("ticker", "trade")])
     last: dict[str, int] = {}
     tickers: dict[str, Ticker] = {}
-    trades: dict[str, Trade] = {}
+    trades: dict[str, dict[int, Trade]] = {code: {} for code in CODES}
     for now_ms in stage.play(8_000):
         for message in sink.take():
             if isinstance(message, Ticker):
-                assert now_ms - last.get(message.code, 0) >= TICKER_MS
+                assert now_ms - last.get(message.code, 0) >= ticker_ms
                 last[message.code], tickers[message.code] = now_ms, message
             elif isinstance(message, Trade):
-                trades[message.code] = message
+                trades[message.code][message.sequential_id] = message
     assert set(tickers) == set(CODES)
     for code, message in tickers.items():
-        if message.trade_timestamp == trades[code].trade_timestamp:
-            assert (message.trade_price, message.trade_volume) == (trades[code].trade_price, trades[code].trade_volume)
+        newest = trades[code][max(trades[code])]
+        if message.trade_timestamp == newest.trade_timestamp:
+            assert (message.trade_price, message.trade_volume) == (newest.trade_price, newest.trade_volume)
+
+
+def test_without_a_trade_no_ticker_is_sent(new_simulation: NewSimulation) -> None:
+    stage, sink = Stage(new_simulation(rate=0.0, access_key="")), ListSink()
+    stage.hub.subscribe(sink, [Subscription("ticker", CODES, is_only_realtime=True)])
+    stage.run(5_000)
+    assert sink.frames == []
 
 
 def test_acc_volume_of_the_ticker_grows_by_the_volume_of_the_trades(stage: Stage) -> None:
@@ -238,21 +280,76 @@ def test_acc_volume_of_the_ticker_grows_by_the_volume_of_the_trades(stage: Stage
     assert last.acc_trade_volume - first.acc_trade_volume == pytest.approx(traded)
 
 
-def test_a_candle_comes_only_after_a_trade_and_at_most_once_a_second(stage: Stage) -> None:
+def test_candles_come_on_whole_seconds_and_only_after_a_trade(stage: Stage) -> None:
     sink = ListSink()
-    stage.hub.subscribe(sink, [Subscription(type_, CODES, is_only_realtime=True) for type_ in ("candle.1s", "trade")])
-    last: dict[str, int] = {}
-    traded: set[str] = set()
+    types = ("candle.1s", "candle.1m", "trade")
+    stage.hub.subscribe(sink, [Subscription(type_, CODES, is_only_realtime=True) for type_ in types])
+    sent_s: set[tuple[str, str, int]] = set()
+    traded: set[tuple[str, str]] = set()
     for now_ms in stage.play(10_000):
         for message in sink.take():
             if isinstance(message, Trade):
-                traded.add(message.code)
+                traded |= {(type_, message.code) for type_ in types}
             elif isinstance(message, Candle):
-                assert message.code in traded
-                traded.discard(message.code)
-                assert now_ms - last.get(message.code, 0) >= CANDLE_MS
-                last[message.code] = now_ms
-    assert last
+                assert now_ms % 1000 < 5
+                assert (message.type, message.code) in traded
+                traded.discard((message.type, message.code))
+                assert (message.type, message.code, now_ms // 1000) not in sent_s
+                sent_s.add((message.type, message.code, now_ms // 1000))
+    assert {type_ for type_, _, _ in sent_s} == {"candle.1s", "candle.1m"}
+
+
+def test_the_last_state_of_a_candle_is_sent_after_its_period_has_ended(stage: Stage) -> None:
+    sink = ListSink()
+    stage.hub.subscribe(sink, [Subscription(type_, CODES, is_only_realtime=True) for type_ in ("candle.1s", "trade")])
+    volumes: dict[tuple[str, int], float] = {}
+    candles: dict[tuple[str, str], Candle] = {}
+    late = 0
+    for now_ms in stage.play(10_000):
+        for message in sink.take():
+            if isinstance(message, Trade):
+                key = message.code, message.trade_timestamp // 1000
+                volumes[key] = volumes.get(key, 0.0) + message.trade_volume
+            elif isinstance(message, Candle):
+                candles[message.code, message.candle_date_time_utc] = message
+                late += message.timestamp // 1000 < now_ms // 1000
+    sent = {(code, candle.timestamp // 1000): candle for (code, _), candle in candles.items()}
+    assert late == len(candles)
+    ended = {key: volume for key, volume in volumes.items() if key[1] < stage.now_ms // 1000}
+    assert set(sent) == set(ended)
+    assert all(sent[key].candle_acc_trade_volume == pytest.approx(volume) for key, volume in ended.items())
+
+
+def test_no_candle_misses_a_trade_when_a_request_lets_time_pass_before_the_hub_does(stage: Stage) -> None:
+    sink = ListSink()
+    stage.hub.subscribe(sink, [Subscription(type_, CODES, is_only_realtime=True) for type_ in ("candle.1s", "trade")])
+    venue = Venue(stage.simulation, lambda: stage.now_ms, stage.hub.advance)
+    for jump_ms in (1, 998, 1_003, 2_400, 600) * 2:
+        stage.now_ms += jump_ms
+        assert venue.catch_up() == stage.now_ms
+    stage.run(1_005)
+    volumes: Counter[tuple[str, int]] = Counter()
+    sent: dict[tuple[str, int], float] = {}
+    for message in sink.take():
+        if isinstance(message, Trade):
+            volumes[message.code, message.trade_timestamp // 1000] += message.trade_volume  # type: ignore[assignment]  # sizes
+        elif isinstance(message, Candle):
+            sent[message.code, message.timestamp // 1000] = message.candle_acc_trade_volume
+    assert len(sent) > 10
+    ended = {key: volume for key, volume in volumes.items() if key[1] < stage.now_ms // 1000}
+    assert sent == pytest.approx(ended)
+
+
+def test_a_candle_is_repeated_with_the_same_start_and_newer_values(stage: Stage) -> None:
+    sink = ListSink()
+    stage.hub.subscribe(sink, [Subscription("candle.1m", ("KRW-BTC",))])
+    stage.run(20_000)
+    candles = [message for message in sink.take() if isinstance(message, Candle)]
+    starts = [candle.candle_date_time_utc for candle in candles]
+    assert len(set(starts)) < len(starts)
+    assert starts == sorted(starts)
+    grown = [after for before, after in pairwise(candles) if before.candle_date_time_utc == after.candle_date_time_utc]
+    assert all(candle.candle_acc_trade_volume > 0 for candle in grown)
 
 
 def test_account_events_reach_the_connections_of_that_key_only(stage: Stage) -> None:
@@ -276,3 +373,99 @@ def test_a_topic_that_is_named_twice_is_delivered_once(stage: Stage) -> None:
     ids = [message.sequential_id for message in messages if isinstance(message, Trade)]
     assert len(ids) > 1
     assert len(set(ids)) == len(ids)
+
+
+def test_snapshots_come_in_the_order_of_the_request(stage: Stage) -> None:
+    sink = ListSink()
+    asked = [Subscription("orderbook", ("KRW-ETH", "KRW-BTC.5")), Subscription("ticker", ("KRW-BTC", "KRW-ETH"))]
+    stage.hub.subscribe(sink, asked)
+    said = [(message.type, message.code) for message in sink.take()]  # type: ignore[union-attr]  # only data
+    assert said == [("orderbook", "KRW-ETH"), ("orderbook", "KRW-BTC"), ("ticker", "KRW-BTC"), ("ticker", "KRW-ETH")]
+
+
+def test_depths_and_levels_of_one_market_are_streams_of_their_own(stage: Stage) -> None:
+    sink = ListSink()
+    stage.hub.subscribe(
+        sink,
+        [
+            Subscription("orderbook", ("KRW-BTC", "KRW-BTC.30", "KRW-BTC.20", "KRW-BTC.5")),
+            Subscription("orderbook", ("KRW-BTC",), level=10_000.0),
+        ],
+    )
+    books = [message for message in sink.take() if isinstance(message, Orderbook)]
+    assert [(len(book.orderbook_units), book.level) for book in books] == [(30, 0.0), (5, 0.0), (30, 10_000.0)]
+
+
+def busy(new_simulation: NewSimulation, share: float) -> tuple[Stage, ListSink]:
+    stage, sink = Stage(new_simulation(rate=2_000.0), Quirks(trade_reorder=share)), ListSink()
+    stage.hub.subscribe(sink, [Subscription("trade", ("KRW-BTC",), is_only_realtime=True)])
+    for _ in stage.play(4_000, step_ms=50):
+        pass
+    return stage, sink
+
+
+def test_trades_of_a_burst_come_out_of_order_and_none_is_lost_or_doubled(new_simulation: NewSimulation) -> None:
+    _, shuffled = busy(new_simulation, 0.25)
+    _, ordered = busy(new_simulation, 0.0)
+    late = [message for message in shuffled.take() if isinstance(message, Trade)]
+    true = [message for message in ordered.take() if isinstance(message, Trade)]
+    ids = [message.sequential_id for message in late]
+    assert len(ids) > 100
+    assert len(set(ids)) == len(ids)
+    assert sorted(ids) == [message.sequential_id for message in true]
+    behind = sum(number < max(ids[:i], default=0) for i, number in enumerate(ids))
+    assert 0.10 < behind / len(ids) < 0.30
+    stamps = [message.timestamp for message in late]
+    assert stamps == sorted(stamps)
+
+
+def test_the_snapshot_trade_after_a_new_request_repeats_the_last_one(stage: Stage) -> None:
+    sink = ListSink()
+    stage.hub.subscribe(sink, [Subscription("trade", ("KRW-BTC",))])
+    stage.run(5_000)
+    last = max(message.sequential_id for message in sink.take() if isinstance(message, Trade))
+    stage.hub.subscribe(sink, [Subscription("trade", ("KRW-BTC",))])
+    (snapshot,) = sink.take()
+    assert isinstance(snapshot, Trade)
+    assert (snapshot.stream_type, snapshot.sequential_id) == (SNAPSHOT, last)
+
+
+def test_what_happened_before_a_new_request_is_told_before_its_snapshots(stage: Stage) -> None:
+    sink = ListSink()
+    stage.hub.subscribe(sink, [Subscription("trade", CODES, is_only_realtime=True)])
+    stage.now_ms += 2_000
+    stage.simulation.advance(stage.now_ms)  # As an order by REST does.
+    stage.hub.subscribe(sink, [Subscription("trade", CODES)])
+    stage.run(2_000)
+    types = [message.stream_type for message in sink.take()]  # type: ignore[union-attr]  # only trades
+    first = types.index(SNAPSHOT)
+    assert first > 0
+    assert types[first : first + len(CODES)] == [SNAPSHOT] * len(CODES)
+    assert set(types[first + len(CODES) :]) == {REALTIME}
+
+
+def test_times_of_trades_and_tickers_never_go_back_while_the_simulation_catches_up(stage: Stage) -> None:
+    sink = ListSink()
+    stage.hub.subscribe(sink, [Subscription("trade", CODES), Subscription("ticker", CODES)])
+    stage.now_ms += 3_000  # The clock is ahead: the process stood still.
+    stage.hub.subscribe(sink, [Subscription("trade", CODES), Subscription("ticker", CODES)])
+    for now_ms in range(START_MS + 250, START_MS + 4_000, 250):
+        stage.hub.pump(now_ms)
+    stamps = [message.timestamp for message in sink.take()]  # type: ignore[union-attr]  # only data
+    assert len(stamps) > 20
+    assert stamps == sorted(stamps)
+
+
+def test_myorder_without_codes_beside_one_with_codes_means_all(stage: Stage) -> None:
+    sink, every = ListSink(access_key="key"), ListSink(access_key="key")
+    stage.hub.subscribe(sink, [Subscription("myOrder", ("KRW-ADA",)), Subscription("myOrder")])
+    stage.hub.subscribe(every, [Subscription("myOrder")])
+    stage.run(20_000)
+    assert sink.take() == every.take() != []
+
+
+@pytest.mark.parametrize(("numbers", "mark"), [("wire", b"E8,"), ("plain", b"000.0,")])
+def test_numbers_are_spelled_by_choice(new_simulation: NewSimulation, numbers: str, mark: bytes) -> None:
+    stage, sink = Stage(new_simulation(), Quirks(numbers=numbers)), ListSink()  # type: ignore[arg-type]  # one of the two
+    stage.hub.subscribe(sink, [Subscription("orderbook", ("KRW-BTC",))])
+    assert mark in sink.frames[0]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from http.client import HTTPConnection
+from http.client import HTTPConnection, IncompleteRead, RemoteDisconnected
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -194,7 +194,7 @@ async def test_the_fault_close_closes_with_its_code_and_only_its_target() -> Non
     def session(server: Running) -> None:
         with server.open() as public, server.private() as private:
             fault = {"kind": "close", "code": 1012, "reason": "restart", "target": "public"}
-            assert server.http("POST", "/_simulator/faults", fault)[2] == {"applied_to": 1}
+            assert server.http("POST", "/_simulator/faults", fault)[2]["applied_to"] == 1
             closed = until_closed(public)
             assert closed.rcvd is not None
             assert (closed.rcvd.code, closed.rcvd.reason) == (1012, "restart")
@@ -321,3 +321,78 @@ async def test_nothing_that_a_client_sends_stops_the_server() -> None:
     async with running() as server:
         await in_thread(session, server)
         assert server.server.connections <= 1
+
+
+@pytest.mark.parametrize("compression", ["deflate", None])
+async def test_an_independent_client_gets_the_same_messages_with_and_without_compression(
+    compression: str | None,
+) -> None:
+    def session(server: Running) -> None:
+        with server.open(compression=compression) as client:
+            agreed = [extension.name for extension in client.protocol.extensions]
+            assert agreed == (["permessage-deflate"] if compression else [])
+            codes = ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-ADA"]
+            for _ in range(3):  # Requests are compressed too.
+                ask(client, {"type": "orderbook", "codes": codes}, {"type": "trade", "codes": codes})
+            books = [message for message in take(client, 60) if message["type"] == "orderbook"]
+        assert {len(book["orderbook_units"]) for book in books} == {30}
+
+    async with running() as server:
+        await in_thread(session, server)
+
+
+async def test_the_upgrade_answers_with_the_headers_that_were_seen() -> None:
+    def session(server: Running) -> None:
+        with server.open() as client:
+            assert client.response is not None
+            headers = client.response.headers
+            assert headers["remaining-req"] == "group=websocket; min=300; sec=3"
+            assert headers["limit-by-ip"] == "Yes"
+            assert headers["sec-websocket-extensions"].startswith("permessage-deflate; server_no_context_takeover")
+        with server.open(compression=None) as client:
+            assert client.response is not None
+            assert "sec-websocket-extensions" not in client.response.headers
+
+    async with running() as server:
+        await in_thread(session, server)
+
+
+async def test_the_fault_half_frame_ends_within_a_frame_with_a_reset() -> None:
+    def session(server: Running) -> None:
+        with server.open() as client:
+            fault = {"kind": "half_frame", "connection": 1}
+            assert server.http("POST", "/_simulator/faults", fault)[2]["applied_to"] == 1
+            ask(client, {"type": "orderbook", "codes": ["KRW-BTC"]})
+            closed = until_closed(client)
+            assert closed.rcvd is None
+            assert isinstance(closed.__cause__, ConnectionResetError | EOFError)
+
+    async with running() as server:
+        await in_thread(session, server)
+
+
+async def test_the_faults_of_rest_reset_a_connection_and_cut_an_answer_in_half() -> None:
+    def session(server: Running) -> None:
+        server.http("POST", "/_simulator/faults", {"kind": "reset", "target": "rest"})
+        with pytest.raises((ConnectionResetError, RemoteDisconnected)):
+            server.http("GET", "/v1/market/all")
+        server.http("POST", "/_simulator/faults", {"kind": "half_frame", "target": "rest"})
+        with pytest.raises((ConnectionResetError, IncompleteRead, RemoteDisconnected)):
+            server.http("GET", "/v1/market/all")
+        assert server.http("GET", "/v1/market/all")[0] == 200
+
+    async with running() as server:
+        await in_thread(session, server)
+
+
+async def test_the_fault_cut_ends_with_a_fin_and_without_a_close_frame() -> None:
+    def session(server: Running) -> None:
+        with socket.create_connection(("127.0.0.1", server.port)) as link:
+            link.settimeout(10)
+            link.sendall(UPGRADE)
+            assert link.recv(1000).startswith(b"HTTP/1.1 101")
+            server.http("POST", "/_simulator/faults", {"kind": "cut"})
+            assert link.recv(1000) == b""
+
+    async with running() as server:
+        await in_thread(session, server)
