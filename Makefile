@@ -52,3 +52,5 @@ pin:
 	  -o requirements/run.txt
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url pyproject.toml \
 	  --group dev -o requirements/dev.txt
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	  --group clients -o requirements/clients.txt
