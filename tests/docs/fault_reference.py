@@ -18,7 +18,8 @@ def in_words(parameter: dict[str, Any]) -> str:
     if parameter["type"] == "choice":
         allowed = ", ".join(str(choice) or "nothing" for choice in parameter["choices"])
     elif "minimum" in parameter:
-        allowed = f"{parameter['minimum']:,} to {parameter['maximum']:,}"
+        # Not as it is: equal annotations are one object, so a bound may be 0 or 0.0, by who was imported first.
+        allowed = f"{parameter['minimum']:,.10g} to {parameter['maximum']:,.10g}"
     else:
         allowed = str(parameter["type"])
     default = parameter["default"]
