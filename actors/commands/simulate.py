@@ -43,6 +43,13 @@ def _list_quirks(context: click.Context, _: click.Parameter, is_asked: bool) -> 
 @click.option("--markets", default=_DEFAULTS.markets, show_default=True, help="Number of markets, 4 to 855.")
 @click.option("--rate", default=_DEFAULTS.rate, show_default=True, help="Market events per second, over all markets.")
 @click.option("--seed", default=_DEFAULTS.seed, show_default=True, help="Decides everything that happens.")
+@click.option(
+    "--start",
+    default=_DEFAULTS.start,
+    metavar="TIME",
+    help="The exchange's own time at the start, such as 2026-09-21T09:00:00Z; left out, the machine's. The same seed, "
+    "start and orders give the same markets.",
+)
 @click.option("--access-key", default="", help="Key of the first account, which private connections are accepted with.")
 @click.option("--secret-key", default="", help="Secret of that key.")
 @click.option(
@@ -132,10 +139,10 @@ async def _check_host(host: str) -> None:
     """
     try:
         listeners = await trio.open_tcp_listeners(0, host=host)
-    except OSError as error:
-        raise SettingsError(
-            f"cannot listen on host {host!r}: {error.strerror or error}; choose an address of this machine"
-        ) from None
+    except (OSError, UnicodeError) as error:
+        # A name that no domain may have (an empty label, one of 64 letters) fails as text, before it is looked up.
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"cannot listen on host {host!r}: {reason}; choose an address of this machine") from None
     for listener in listeners:
         await listener.aclose()
 

@@ -138,7 +138,7 @@ def _print(result: Verification) -> None:
     if right := _right(result.totals):
         console.print(f"not findings: {right}", markup=False, highlight=False)
     for note in result.notes:
-        console.print(f"note: {note}", markup=False, highlight=False)
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         Text("clean" if result.is_clean else "differences were found", style="green" if result.is_clean else "red")
     )

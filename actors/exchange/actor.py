@@ -45,7 +45,7 @@ def make_stage(settings: SimulatorSettings) -> Stage:
     settings.check()
     if settings.replay_path is not None:
         return Stage(Replay(load_recording(settings.replay_path), speed=settings.speed), None, machine_ms)
-    now_ms = _steady_clock()
+    now_ms = _steady_clock(settings.start_ms)
     simulation = Simulation(
         seed=settings.seed,
         markets=settings.markets,
@@ -60,10 +60,10 @@ def make_stage(settings: SimulatorSettings) -> Stage:
     return Stage(hub, Venue(simulation, now_ms, hub.advance), now_ms)
 
 
-def _steady_clock() -> Callable[[], int]:
-    """A clock that starts at the machine's time and is monotonic from then on, so that no step reaches the market."""
-    start_ms, start_s = machine_ms(), trio.current_time()
-    return lambda: start_ms + int((trio.current_time() - start_s) * 1000)
+def _steady_clock(start_ms: int | None) -> Callable[[], int]:
+    """A clock that is monotonic from its start on, so that no step of the machine's time reaches the market."""
+    begin_ms, begin_s = machine_ms() if start_ms is None else start_ms, trio.current_time()
+    return lambda: begin_ms + int((trio.current_time() - begin_s) * 1000)
 
 
 class OpenExchange(NamedTuple):
@@ -92,10 +92,12 @@ async def open_exchange(settings: SimulatorSettings) -> OpenExchange:
     journal = open_journal(settings.journal)
     try:
         listeners = await trio.open_tcp_listeners(settings.port, host=settings.host)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        # A host that no name may be (an empty label, one of 64 letters) fails as text, before it is looked up.
         journal.close()
+        reason = getattr(error, "strerror", None) or error
         raise SettingsError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; choose another port"
+            f"cannot listen on {settings.host}:{settings.port}: {reason}; choose another port or host"
         ) from None
     journal.started(settings)
     if stage.venue is not None and journal.is_on:

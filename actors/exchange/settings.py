@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,8 @@ from protocols.errors import SettingsError
 
 MAX_RATE = 100_000.0
 RECORDED_SPEED = 1.0
+EARLIEST_MS = 946_684_800_000
+LATEST_MS = 4_102_444_800_000
 
 
 Scope = Literal["view_assets", "view_orders", "make_orders"]
@@ -48,6 +51,7 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         markets: number of markets, 4 to 855.
         rate: market events per second over all markets.
         seed: decides everything that happens in the markets.
+        start: the exchange's own time at the start, such as `2026-09-21T09:00:00Z`; empty for the machine's.
         access_key, secret_key: key of the first account; empty for none.
         accounts: further accounts; nobody but their owners trades on them.
         trader: whether a seeded trader acts on the first account.
@@ -65,6 +69,7 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     markets: int = 60
     rate: float = DEFAULT_RATE
     seed: int = 1
+    start: str = ""
     access_key: str = ""
     secret_key: str = ""
     accounts: tuple[AccountSettings, ...] = ()
@@ -100,6 +105,14 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
             if not lowest <= value <= highest:
                 yield f"{name} = {value}: choose a number from {lowest} to {highest}"
 
+        try:
+            start_ms = self.start_ms
+        except ValueError:
+            yield f"start = {self.start}: write a time as 2026-09-21T09:00:00Z"
+        else:
+            if start_ms is not None and not EARLIEST_MS <= start_ms <= LATEST_MS:
+                yield f"start = {self.start}: choose a time from 2000 to 2100"
+
     def _account_mistakes(self) -> Iterator[str]:
         if bool(self.access_key) != bool(self.secret_key):
             yield "access_key and secret_key belong together: give both or neither"
@@ -124,6 +137,18 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
             yield f"journal = {self.journal}: this is a directory; name a file"
         elif self.journal and not journal.parent.is_dir():
             yield f"journal = {self.journal}: there is no directory {journal.parent}; make it first"
+
+    @property
+    def start_ms(self) -> int | None:
+        """The exchange's time at the start, in ms since the epoch; None for the machine's. Without an offset it is UTC.
+
+        Raises:
+            ValueError: it is no time; `check` says so in one line.
+        """
+        if not self.start:
+            return None
+        start = datetime.fromisoformat(self.start)
+        return round((start if start.tzinfo else start.replace(tzinfo=UTC)).timestamp() * 1000)
 
     @property
     def all_accounts(self) -> tuple[AccountSettings, ...]:

@@ -16,7 +16,6 @@ price, accumulated volumes and rates like a size in SIMPLE; in DEFAULT all of th
 
 import enum
 import math
-import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final
@@ -42,8 +41,8 @@ _LARGEST_DECIMAL: Final = 1e15
 
 _NOT_A_NUMBER: Final = "null"
 
-_ODD_DECIMALS: Final = re.compile(r"\.(?:[0-9]{1,7}(?![0-9])|[0-9]{9,})")
-"""Decimals of a number of JSON that are fewer or more than eight."""
+_ZEROS: Final = tuple("0" * missing for missing in range(9))
+"""What makes eight decimals of fewer."""
 
 
 class Spelling(enum.Enum):
@@ -93,32 +92,29 @@ def spell_scaled(value: float) -> str:
     return text if abs(value) >= _PLAIN_FROM or "E" in text or text == _NOT_A_NUMBER else str(Decimal(text))
 
 
-def spell_all(spell: Speller, values: list[float], otherwise: Speller | None = None) -> list[str]:
-    """Write many numbers in the same way, quickly: most need no more than their shortest text.
-
-    Args:
-        spell: the way to spell.
-        values: the numbers.
-        otherwise: the same way, for those that need more; given by who remembers them.
-    """
-    slow = otherwise or spell
+def spell_all(spell: Speller, values: list[float]) -> list[str]:
+    """Write many numbers in the same way, quickly: most need little more than their shortest text."""
     if not values or spell is spell_stripped or (spell is spell_scaled and not min(values) >= _PLAIN_FROM):
-        return list(map(slow, values))
+        return list(map(spell, values))
     text = _shortest(values)[1:-1].decode()
     if spell is spell_fixed or spell is spell_scaled:
-        padded = _ODD_DECIMALS.sub(_pad, text)
-        return list(map(slow, values)) if "e" in padded or "n" in padded else padded.split(",")
+        # An exponent, or null.
+        return list(map(spell, values)) if "e" in text or "n" in text else _padded(spell, text.split(","), values)
     lowest, highest = (1e-3, 1e7) if spell is spell_double else (_SMALLEST_POSITIONAL, _LARGEST_DECIMAL)
     texts = text.split(",")
     if lowest <= min(values) and max(values) < highest:
         return texts
-    return [text if lowest <= value < highest else slow(value) for value, text in zip(values, texts, strict=True)]
+    return [text if lowest <= value < highest else spell(value) for value, text in zip(values, texts, strict=True)]
 
 
-def _pad(decimals: re.Match[str]) -> str:
-    """Eight decimals instead of fewer; a mark that `spell_all` looks for instead of more."""
-    text = decimals[0]
-    return text.ljust(9, "0") if len(text) < 9 else "e"
+def _padded(spell: Speller, texts: list[str], values: list[float]) -> list[str]:
+    """Texts with eight decimals instead of fewer; a number that has more, or is an integer, is spelled by itself."""
+    padded: list[str] = []
+    for text, value in zip(texts, values, strict=True):
+        point = text.find(".")
+        missing = point + len(_ZEROS) - len(text)
+        padded.append(text + _ZEROS[missing] if missing >= 0 <= point else spell(value))
+    return padded
 
 
 def _shortest_digits(size: float) -> tuple[str, int]:

@@ -257,7 +257,9 @@ def _categories(element: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _texts(element: dict[str, Any], field: str) -> tuple[str, ...]:
-    texts = element.get(field) or []
+    texts = element.get(field)
+    if texts is None:
+        return ()
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise RequestRefused(WRONG_FORMAT, f"{field} is not an array of strings")
     return tuple(texts)

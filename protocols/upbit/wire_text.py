@@ -1,7 +1,7 @@
 """Market messages as text with the wire's spelling of numbers.
 
 Made for speed, since a busy exchange writes thousands of them a second: numbers that are spelled alike are written all
-at once, and what repeats and costs much (words, prices with exponents) is remembered.
+at once, and what repeats (words, prices) is remembered. Sizes are not: there are too many of them at a time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -142,8 +142,8 @@ def _rows_writer(*, short: bool) -> Callable[[Sequence[OrderbookUnit]], str]:
     names = wire_names.spelled(wire_names.ORDERBOOK_UNIT, short=short)
     spellers = spellers_of(OrderbookUnit, short=short)
     row = "{" + ",".join(f'"{name}":%s' for name in names.values()) + "}"
-    spell_price, spell_size = spellers["ask_price"], spellers["ask_size"]
-    remembered = _memory_of(spell_price).__getitem__
+    spell_size = spellers["ask_size"]
+    remembered = _memory_of(spellers["ask_price"]).__getitem__
 
     @lru_cache(maxsize=_DEPTHS)
     def template(depth: int) -> str:
@@ -152,9 +152,8 @@ def _rows_writer(*, short: bool) -> Callable[[Sequence[OrderbookUnit]], str]:
     def write(units: Sequence[OrderbookUnit]) -> str:
         cells: list[Any] = list(chain.from_iterable(map(astuple, units)))
         depth = len(units)
-        prices = spell_all(spell_price, cells[0::4] + cells[1::4], remembered)
         sizes = spell_all(spell_size, cells[2::4] + cells[3::4])
-        cells[0::4], cells[1::4] = prices[:depth], prices[depth:]
+        cells[0::4], cells[1::4] = map(remembered, cells[0::4]), map(remembered, cells[1::4])
         cells[2::4], cells[3::4] = sizes[:depth], sizes[depth:]
         return template(depth) % tuple(cells)
 
@@ -173,7 +172,7 @@ def _manner_of(name: str, kind: object, speller: Speller | None) -> _Manner:
     if name not in _REMEMBERED:
         return _Manner(speller.__name__, lambda values: spell_all(speller, values))
     remembered = _memory_of(speller).__getitem__
-    return _Manner(f"{speller.__name__}, remembered", lambda values: spell_all(speller, values, remembered))
+    return _Manner(f"{speller.__name__}, remembered", lambda values: list(map(remembered, values)))
 
 
 @cache

@@ -31,6 +31,13 @@ def make_environment(folder: Path = FOLDER, requirements: Path = REQUIREMENTS) -
     Raises:
         CannotInstallError: the message says why.
     """
+    try:
+        return _make_once(folder, requirements)
+    except OSError as error:
+        raise CannotInstallError(str(error)) from error
+
+
+def _make_once(folder: Path, requirements: Path) -> Path:
     folder.mkdir(exist_ok=True)
     python, stamp, refused = folder / "bin" / "python", folder / ".ready", folder / ".refused"
     wanted = f"{sys.version}\n{hashlib.sha256(requirements.read_bytes()).hexdigest()}\n"

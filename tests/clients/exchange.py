@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from protocols.upbit.tokens import make_token
+from tests.actors.exchange.conftest import START
 from tests.tree.exchange_process import ExchangeProcess, simulated_exchange
 
 ACCESS_KEY: Final = "another-people's-client"
@@ -57,7 +58,7 @@ def exchange_for_a_client(*options: str) -> Iterator[Exchange]:
     Without options its markets stand still, so that every value that a client saw can be asked for again afterwards;
     what moves are the client's own orders.
     """
-    account = ("--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--no-trader")
+    account = ("--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--no-trader", "--start", START)
     with simulated_exchange("--markets", "6", *account, *(options or ("--rate", "0"))) as process:
         yield Exchange(process)
 

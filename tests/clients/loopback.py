@@ -7,7 +7,10 @@ them at the simulated one must end the program and not place an order. What they
 import ipaddress
 import json
 import os
+import select
+import signal
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -77,14 +80,26 @@ class Simulator(NamedTuple):
 
 
 def begin() -> Simulator:
-    """Shut the program in on loopback and return where the exchange is, as the environment says."""
+    """Shut the program in on loopback, tie its life to its reader's, and return where the environment says it goes."""
     sys.addaudithook(_refuse_other_hosts)
+    threading.Thread(target=_end_with_the_reader, daemon=True).start()
     return Simulator(*(os.environ[name] for name in (HTTP, WS, ACCESS_KEY, SECRET_KEY)))
 
 
 def say(name: str, value: Any) -> None:
     """Tell what was seen: one JSON line; what JSON does not know is written as text."""
     print(json.dumps({"seen": name, "value": value}, default=str), flush=True)
+
+
+def _end_with_the_reader() -> None:
+    """End the program and the processes of its client when nobody is left to read what it says.
+
+    A test that is killed cannot end what it started. The program has to lead its process group.
+    """
+    watched = select.poll()
+    watched.register(sys.stdout.fileno(), 0)  # Errors are always told; of a pipe: its reader is gone.
+    watched.poll()
+    os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def _refuse_other_hosts(event: str, arguments: tuple[Any, ...]) -> None:

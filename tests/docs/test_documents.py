@@ -24,7 +24,7 @@ def test_the_fault_reference_is_what_the_types_say() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_command_that_is_named_exists(document: Path) -> None:
-    named = set(re.findall(r"`(?:\.venv/bin/)?upbitd ([a-z]+)\b", document.read_text()))
+    named = set(re.findall(r"(?:`|^\$ )(?:\.venv/bin/)?upbitd ([a-z]+)\b", document.read_text(), re.MULTILINE))
     assert named <= set(COMMANDS), document
 
 

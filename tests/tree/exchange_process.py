@@ -23,7 +23,10 @@ class ExchangeProcess:
             text=True,
         )
         assert self.process.stdout is not None
-        listening: dict[str, Any] = json.loads(self.process.stdout.readline())
+        said = self.process.stdout.readline()
+        if not said:
+            raise RuntimeError(f"upbitd simulate ended with {self.process.wait(10)} before it served; see stderr")
+        listening: dict[str, Any] = json.loads(said)
         self.http: str = listening["http"]
         self.ws: str = listening["ws"]
 
@@ -43,7 +46,11 @@ class ExchangeProcess:
     def close(self) -> int:
         """End it as an owner would, and return its exit code."""
         self.process.terminate()
-        code = self.process.wait(10)
+        try:
+            code = self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code

@@ -93,9 +93,9 @@ class Past:
         rng, anchor_e8 = self._seeded("year"), self._spec.anchor_e8
         high_ago, low_ago = rng.sample(range(_NEWEST_EXTREME_DAYS, YEAR_DAYS), 2)
         return YearRange(
-            high_e8=self._priced(anchor_e8 * rng.uniform(1.4, 4.0)),
+            high_e8=self._priced(anchor_e8 * rng.uniform(1.25, 2.2)),
             high_day=self._today - high_ago,
-            low_e8=self._priced(anchor_e8 * rng.uniform(0.3, 0.8)),
+            low_e8=self._priced(anchor_e8 * rng.uniform(0.45, 0.8)),
             low_day=self._today - low_ago,
         )
 

@@ -26,6 +26,9 @@ _SPARE_SHARE: Final = 0.4
 _NOISE_RECALL_S: Final = 45.0
 _DAILY_PULL: Final = 0.5
 _LONGEST_PULL: Final = 0.1
+_FURTHEST_CLOSE: Final = 3
+"""A close is believed up to so many times the anchor of the start, or so small a part of it."""
+
 _LEVEL_SPACING: Final = 0.00006
 """Distance between levels as a share of the price, where the price unit is finer than that."""
 
@@ -134,7 +137,9 @@ class Quoter:
     def _roll_day(self, day: int, moved: float) -> None:
         spec = self.market.spec
         self._day = day
-        self._anchor_e8 = self.market.day.last_e8 or self._anchor_e8
+        close_e8 = self.market.day.last_e8 or self._anchor_e8
+        # Two accounts may have closed the day at any price: a market that they moved further than this comes back.
+        self._anchor_e8 = min(spec.anchor_e8 * _FURTHEST_CLOSE, max(spec.anchor_e8 // _FURTHEST_CLOSE, close_e8))
         self._regimes_before = moved
         away = math.log(self._anchor_e8 / spec.anchor_e8)
         # From the bias of the specification, not from that of yesterday: a pull upon a pull would swing ever wider.
@@ -183,16 +188,28 @@ class Quoter:
             for depth, price_e8 in enumerate(ladder):
                 if price_e8 not in levels:
                     self._place(t_ms, side, price_e8, self._size(6.0 + depth))
-        while len(side.prices) > count * (1.0 + _SPARE_SHARE):
-            far = side.prices[-1 if side.is_ask else 0]
-            for order_id in self._background_orders(side, far):
+        self._pull_furthest(t_ms, side, int(count * (1.0 + _SPARE_SHARE)))
+
+    def _pull_furthest(self, t_ms: int, side: Side, most: int) -> None:
+        """Pull the makers' quotes beyond the first `most` levels, the furthest first; orders of accounts stay there."""
+        prices = side.prices
+        if len(prices) <= most:
+            return
+        # As many levels again are looked at, not all: beyond them are orders of accounts, maybe thousands.
+        beyond = prices[most : 2 * most] if side.is_ask else prices[-most - 1 : -2 * most - 1 : -1]
+        for price_e8 in reversed(beyond):
+            for order_id in self._background_orders(side, price_e8):
                 self.market.cancel(t_ms, order_id)
-            if far in levels:
-                break  # An account's order rests there; only its owner may cancel it.
 
     def _trade(self, t_ms: int, *, is_buy: bool) -> None:
+        """Take from the other side as far as makers quote, not on to an order that an account left far away."""
+        spec, side = self.market.spec, self.market.book.side(is_ask=is_buy)
+        best_e8, _ = side.best()
+        levels = _ladder(self.market.quote, side.is_ask, best_e8, spec.ask_levels if is_buy else spec.bid_levels)
         scale = 30.0 if self._rng.random() < _SWEEP_SHARE else 1.0
-        self.market.take(t_ms, is_buy=is_buy, size_e8=self._size(scale))
+        size_e8 = self._size(scale)
+        if levels:
+            self.market.take(t_ms, is_buy=is_buy, size_e8=size_e8, limit_e8=levels[-1])
 
     def _burst(self, t_ms: int, buyers: bool | None) -> None:
         """A crowd of small orders joins the best prices, and one taker sweeps through them: thirty trades at once."""

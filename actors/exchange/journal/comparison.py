@@ -9,7 +9,8 @@ The rules:
   the same; as often as one connection sent it), then with one of the same identity: that one is `altered`.
 - One that is left over is `repeated` when it may be (a snapshot, or the last known value for a late comer), else
   `doubled` when it was sent at all, else `unknown`. What came from REST after an outage counts as `recovered`, what
-  came after the newest line of the journal as `unjudged`.
+  came after the newest line of the journal as `unjudged`; where a line tells no time, that is what stands behind the
+  last message that was paired.
 - Of what was sent, only that counts which lies between the first and the last message that was paired: before and after
   that nobody knows whether the consumer was listening. Unpaired there, a message is `lost`; `announced` when the
   consumer was told of it (an outage or a gap stands between its neighbours in the trace); `merged` when that is right.
@@ -52,7 +53,7 @@ class Received(Struct, frozen=True, gc=False):
         is_snapshot: it is the state at the time of a request.
         is_cached: it is the last known value, said again to a late comer.
         is_recovered: it was fetched after an outage, not sent on a socket.
-        is_after_journal: it came after the journal's newest line was written.
+        is_after_journal: it came after the newest line of a journal without an end; None when nothing tells.
     """
 
     identity: Hashable
@@ -61,7 +62,7 @@ class Received(Struct, frozen=True, gc=False):
     is_snapshot: bool = False
     is_cached: bool = False
     is_recovered: bool = False
-    is_after_journal: bool = False
+    is_after_journal: bool | None = False
 
 
 class Outage(Struct, frozen=True):
@@ -229,15 +230,18 @@ def _pair(pairing: _Pairing, noted: Sequence[Noted], result: Comparison) -> None
         for position, item in enumerate(noted)
         if isinstance(item, Received) and not pairing.take_equal(position, item)
     ]
+    last = max(pairing.position_to_sent, default=len(noted))
     for position, item in left:
-        _judge_unpaired(pairing, position, item, result)
+        _judge_unpaired(pairing, position, item, result, last=last)
 
 
-def _judge_unpaired(pairing: _Pairing, position: int, item: Received, result: Comparison) -> None:
+def _judge_unpaired(pairing: _Pairing, position: int, item: Received, result: Comparison, *, last: int) -> None:
+    """Judge a received message that is like none that was sent; the one at `last` is the last that is."""
     alike = pairing.same_identity(item.identity)
+    is_too_late = position > last if item.is_after_journal is None else item.is_after_journal
     if item.is_recovered:
         result.recovered += 1
-    elif not alike and item.is_after_journal:
+    elif not alike and is_too_late:
         result.unjudged += 1
     elif not alike:
         result.unknown.append(item)

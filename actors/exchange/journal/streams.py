@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from actors.exchange.journal.comparison import Missed, Noted, Outage, Place, Received, Sent
-from actors.exchange.journal.identity import identity_of, is_snapshot
+from actors.exchange.journal.identity import digest_of, identity_of, is_snapshot
 from actors.exchange.journal.journal_file import ConnectionFacts, JournalFile, SeenLine
 from actors.exchange.journal.line_files import Partition, partition
 from actors.exchange.journal.lines import Frame
@@ -118,7 +118,7 @@ class Loader:
             # A stream that the trace does not know has no first and no last message there: nothing of it counts.
             if stream is not None and self._selection.takes_message(message):
                 place = Place(seen.raw.offset, seen.raw.number, row)
-                sent = Sent(_identity(message), hash(message), place, seen.connection, is_snapshot(message))
+                sent = Sent(_identity(message), digest_of(message), place, seen.connection, is_snapshot(message))
                 stream.sent.append(sent)
 
     def _load_trace(self, partitions: frozenset[Partition]) -> dict[Topic, Stream]:
@@ -145,14 +145,21 @@ def _received(line: TraceLine, selection: Selection, horizon_ns: int | None) -> 
                 topic_of(message),
                 Received(
                     _identity(message),
-                    hash(message),
+                    digest_of(message),
                     Place(line.raw.offset, line.raw.number, row),
                     is_snapshot=is_snapshot(message),
                     is_cached=line.head.origin == CACHED,
                     is_recovered=line.head.origin == RECOVERED,
-                    is_after_journal=horizon_ns is not None and line.head.received_ns > horizon_ns,
+                    is_after_journal=_is_after(horizon_ns, line.head.received_ns),
                 ),
             )
+
+
+def _is_after(horizon_ns: int | None, received_ns: int) -> bool | None:
+    """Whether a line is younger than the end of a journal; None when it does not say how old it is."""
+    if horizon_ns is None:
+        return False
+    return received_ns > horizon_ns if received_ns else None
 
 
 def _identity(message: DataMessage) -> int:

@@ -27,7 +27,7 @@ _DATA_TYPES: Final = frozenset(MARKET_TYPES + PRIVATE_TYPES)
 
 
 class Head(Struct):
-    """Fields that say what a line is, by their long and short names."""
+    """The fields of a line that are needed to know what it is, by their long and short names."""
 
     marker: str = ""
     type: str = ""
@@ -37,8 +37,6 @@ class Head(Struct):
     topic: str = ""
     origin: str = ""
     received_ns: int = 0
-    epoch: int = 0
-    sequence: int = 0
     first: int = 0
     last: int = 0
 
@@ -77,18 +75,9 @@ class TraceSurvey(Struct):
     is_torn: bool = False
 
 
-class _Kind(Struct):
-    """The part of `Head` that matters, for lines whose other fields mean something else."""
-
-    type: str = ""
-    ty: str = ""
-    code: str = ""
-    cd: str = ""
-
-
 _head: Final = msgspec.json.Decoder(Head | list[Head]).decode
-_kind: Final = msgspec.json.Decoder(_Kind).decode
 _any: Final = msgspec.json.decode
+_TYPES_OF_HEAD: Final = {field.name: field.type for field in msgspec.structs.fields(Head)}
 
 
 class TraceFile:
@@ -191,19 +180,20 @@ def _read_head(data: bytes) -> Head:
     try:
         head: Head | list[Head] = _head(data)
     except msgspec.ValidationError:
-        return _read_bare_head(data)
+        return _read_matching_head(data)
     if isinstance(head, list):
         return head[0] if head else Head()
     return head
 
 
-def _read_bare_head(data: bytes) -> Head:
-    _any(data)
-    try:
-        kind = _kind(data)
-    except msgspec.ValidationError:
+def _read_matching_head(data: bytes) -> Head:
+    """Read the fields that are what they should be: a client may mean another thing by the `code` of its `down`."""
+    found = _any(data)
+    if isinstance(found, list) and found:
+        found = found[0]
+    if not isinstance(found, dict):
         return Head()
-    return Head(type=kind.type, ty=kind.ty, code=kind.code, cd=kind.cd)
+    return Head(**{name: value for name, value in found.items() if _TYPES_OF_HEAD.get(name) is type(value)})
 
 
 def _read_mark(head: Head) -> TraceMark | None:

@@ -84,7 +84,6 @@ class Market:
         self.candles = Candles(past_days)
         self.last_trade: Traded | None = None
         self.book_changed_ms = 0
-        self.book_changes = 0
         self._log = log
         self._last_id = 0
 
@@ -155,4 +154,3 @@ class Market:
 
     def _book_changed(self, t_ms: int) -> None:
         self.book_changed_ms = t_ms
-        self.book_changes += 1

@@ -6,7 +6,7 @@ exchange's side, which is accounts and orders, answers with a name of its own.
 
 from typing import Final, Literal
 
-from actors.exchange.rest.messages import Headers, HttpAnswer, error_answer
+from actors.exchange.rest.messages import HttpAnswer, error_answer
 from protocols.errors import UpbitdError
 
 Family = Literal["quotation", "exchange"]
@@ -37,9 +37,9 @@ class RestRefused(UpbitdError):
         self.message = message
         super().__init__(f"{status} {name}: {message}")
 
-    def answer(self, headers: Headers = ()) -> HttpAnswer:
+    def answer(self) -> HttpAnswer:
         """The answer that says so."""
-        return error_answer(self.status, self.name, self.message, headers)
+        return error_answer(self.status, self.name, self.message)
 
 
 def missing(family: Family, name: str) -> RestRefused:

@@ -8,6 +8,7 @@ all pass for 45 s, 90 ms apart the first refusal comes after 0.94 s. That is a w
 second. The exchange's side is documented as a token bucket.
 """
 
+import math
 from collections import OrderedDict, deque
 from typing import Final, Protocol
 
@@ -142,7 +143,9 @@ class RequestLimits:
         left_s = 0.0 if conduct is None else conduct.blocked_until_s - now_s
         if left_s > 0.0:
             # Wording and length are assumed; that the answer says how long is documented.
-            text = f"Too many requests. You are blocked for {max(1, round(left_s))} seconds."
+            # Rounded up: who waits for as long as it says is not blocked any more.
+            seconds = max(1, math.ceil(left_s - _ROUNDING_S))
+            text = f"Too many requests. You are blocked for {seconds} seconds."
             return error_answer(418, 418 if family == "quotation" else "blocked", text)
         headers = remaining_header(group, 0)
         if self._is_plain:

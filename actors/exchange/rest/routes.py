@@ -1,6 +1,6 @@
 """What a route is: a path, who may ask, how it is counted, and who answers."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final, Literal, NamedTuple
 
 from actors.exchange.rest.errors import Family
@@ -75,6 +75,3 @@ class RouteTable:
         parent, _, segment = path.rpartition("/")
         route = self._routes.get((method, f"{parent}/{_ANY}"))
         return (route, segment) if route is not None and segment else None
-
-    def __iter__(self) -> Iterator[Route]:
-        return iter(self._routes.values())

@@ -1,9 +1,10 @@
 """Who gets what of the simulated market, and when: snapshots, conflation, and one encoding per format for all.
 
 Trades and account events go out one by one; the tickers of a market are merged for a while (assumed: 50 ms); a book
-goes out when it changed, on a grid of 100 ms whose phase differs by market (seen 2026-09-23); candles go out on whole
-seconds, and only those that a trade changed (documented: a trade at 12:04:05 makes its candle go out at 12:04:06). So a
-candle can be sent after its period has ended.
+goes out when what it shows changed, on a grid of 100 ms whose phase differs by market (seen 2026-09-23; of 145 books
+recorded in 2021 none repeated the one before); candles go out on whole seconds, and only those that a trade changed
+(documented: a trade at 12:04:05 makes its candle go out at 12:04:06). So a candle can be sent after its period has
+ended.
 """
 
 import random
@@ -21,7 +22,16 @@ from actors.exchange.sources.publishing import published_order
 from actors.exchange.sources.source import Sink
 from actors.exchange.trading.simulation import Simulation
 from protocols.upbit.encoding import encode_message
-from protocols.upbit.messages import CANDLE_TYPES, PRIVATE_TYPES, REALTIME, SNAPSHOT, MyAsset, MyOrder
+from protocols.upbit.messages import (
+    CANDLE_TYPES,
+    PRIVATE_TYPES,
+    REALTIME,
+    SNAPSHOT,
+    MyAsset,
+    MyOrder,
+    Orderbook,
+    OrderbookUnit,
+)
 from protocols.upbit.number_spelling import Spelling
 from protocols.upbit.requests import Format, Subscription
 from protocols.upbit.topics import Topic
@@ -65,7 +75,7 @@ class Hub:
         self._changed_tickers: dict[str, None] = {}
         self._changed_candles: dict[tuple[str, str], None] = {}
         self._candles_sent_s = 0
-        self._book_sent: dict[str, int] = {}
+        self._books_sent: dict[Topic, tuple[OrderbookUnit, ...]] = {}
         self._books_looked_ms = 0
         self._codes_at: defaultdict[int, list[str]] = defaultdict(list)
         for i, code in enumerate(simulation.markets):
@@ -82,16 +92,15 @@ class Hub:
             market = self._simulation.markets.get(topic.code)
             if market is None:
                 continue  # The exchange is silent about codes that it does not know (seen 2026-09-23).
-            if snapshot:
-                message = view(market, topic, now_ms=self._said_ms, stream_type=SNAPSHOT)
-                if message is not None:
-                    frame = encode_message(message, sink.format, self._spelling)
-                    sink.push(frame, (topic.type, topic.code))
+            present = view(market, topic, now_ms=self._said_ms, stream_type=SNAPSHOT)
+            if snapshot and present is not None:
+                sink.push(encode_message(present, sink.format, self._spelling), (topic.type, topic.code))
             if realtime:
-                if topic.code not in self._listeners["orderbook"]:
+                sinks = self._listeners[topic.type].setdefault(topic.code, {}).setdefault(topic, {})
+                if not sinks:
                     # Nobody waits for the present book: the next to be sent is the next that is another.
-                    self._book_sent[topic.code] = market.book_changes
-                self._listeners[topic.type].setdefault(topic.code, {}).setdefault(topic, {})[sink] = None
+                    self._is_news(topic, present)
+                sinks[sink] = None
                 realtime_topics.append(topic)
         self._topics[sink] = tuple(realtime_topics)
 
@@ -103,6 +112,7 @@ class Hub:
             del listeners[topic][sink]
             if not listeners[topic]:
                 del listeners[topic]
+                self._books_sent.pop(topic, None)
             if not listeners:
                 del self._listeners[topic.type][topic.code]
 
@@ -217,23 +227,30 @@ class Hub:
             self._send_views(code, self._listeners[type_].get(code, {}))
 
     def _send_books(self, now_ms: int) -> None:
-        """Send books that changed since their last grid point, at the grid points that have passed."""
+        """Send books of markets in which something happened, at the grid points that have passed."""
         grid_ms = self._quirks.book_ms
-        listeners = self._listeners["orderbook"]
+        listeners, touched = self._listeners["orderbook"], self._simulation.log.touched
         for t_ms in range(max(self._books_looked_ms, now_ms - grid_ms) + 1, now_ms + 1):
             for code in self._codes_at.get(t_ms % grid_ms, ()):
-                changes = self._simulation.markets[code].book_changes
-                if code in listeners and changes != self._book_sent.get(code):
-                    self._book_sent[code] = changes
-                    self._send_views(code, listeners[code])
+                if code in touched:
+                    del touched[code]
+                    self._send_views(code, listeners.get(code, {}))
         self._books_looked_ms = max(self._books_looked_ms, now_ms)
 
     def _send_views(self, code: str, listeners: _Listeners) -> None:
         market: Market = self._simulation.markets[code]
         for topic, sinks in listeners.items():
             message = view(market, topic, now_ms=self._said_ms, stream_type=REALTIME)
-            if message is not None:
+            if message is not None and self._is_news(topic, message):
                 self._send(message, sinks)
+
+    def _is_news(self, topic: Topic, message: MarketMessage | None) -> bool:
+        """Note what is said; False for a book that shows what it showed before, for the change lay deeper."""
+        if not isinstance(message, Orderbook):
+            return True
+        before = self._books_sent.get(topic)
+        self._books_sent[topic] = message.orderbook_units
+        return before != message.orderbook_units
 
     def _send(self, message: MarketMessage | MyOrder | MyAsset, sinks: Iterable[Sink]) -> None:
         """Encode once per format in use and hand the same bytes to every connection."""

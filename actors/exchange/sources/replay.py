@@ -60,12 +60,13 @@ def load_recording(path: Path) -> tuple[RecordedFrame, ...]:
     for number, raw in enumerate(lines, start=1):
         try:
             line = _LINE.decode(raw)
+            if line.sender != "exchange":
+                continue  # A client may say what is no JSON: PING.
             key = _stream_of(line.text)
         except UNREADABLE as error:
             raise SettingsError(f"replay file {path}, line {number}: {error}") from None
-        if line.sender == "exchange":
-            begin_s = line.received_s if begin_s is None else begin_s
-            frames.append(RecordedFrame(line.received_s - begin_s, key, line.text.encode()))
+        begin_s = line.received_s if begin_s is None else begin_s
+        frames.append(RecordedFrame(line.received_s - begin_s, key, line.text.encode()))
     if not frames:
         raise SettingsError(f'replay file {path}: no frame with "from": "exchange"')
     return tuple(frames)
@@ -120,14 +121,19 @@ class Replay:
     async def _play(self, sink: Sink, player: int) -> None:
         began_s = trio.current_time()
         for offset_s, key, payload in self._frames:
-            if self._wanted.get(sink, {}).get(key) != player:
+            if self._player_of(sink, key) != player:
                 continue
             if self._speed > 0:
                 await trio.sleep_until(began_s + offset_s / self._speed)
             await sink.wait_room()
-            if self._wanted.get(sink, {}).get(key) == player:
+            if self._player_of(sink, key) == player:
                 sink.push(payload, key)
         await trio.lowlevel.checkpoint()
+
+    def _player_of(self, sink: Sink, key: StreamKey) -> int | None:
+        """Who plays a stream to a sink; a type that was asked for without codes means all of them (`myOrder`)."""
+        wanted = self._wanted.get(sink, {})
+        return wanted.get(key, wanted.get((key[0], "")))
 
 
 def _keys(subscription: Subscription) -> list[StreamKey]:

@@ -159,7 +159,7 @@ class Desk:
 
         What is wrong with the new order in itself is refused before anything happens. If the old one is filled before
         its cancel takes effect, no new order exists and the uuid leads nowhere (documented); the same when the funds
-        do not suffice once the old one has released its own (assumed).
+        do not suffice once the old one has released its own, or what remains of it is worth too little (assumed).
 
         Args:
             order: the old one; it must be `wait`.

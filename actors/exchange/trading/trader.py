@@ -3,7 +3,8 @@
 It places limit orders near the best price, lets the market fill them in parts, cancels some, buys or sells at market,
 and now and then uses what the exchange has besides: ioc, fok, post_only, best, reserved orders, identifiers, and an
 order that meets one of its own. It acts at times of its own choosing, whether or not anybody listens. What the exchange
-refuses it lets go.
+refuses it lets go. Fees and bad trades cost it about two hundredths of its money an hour; once half is lost, its orders
+shrink with what is left.
 """
 
 import random
@@ -13,7 +14,7 @@ from itertools import accumulate
 from typing import Final
 
 from actors.exchange.market.market import Market
-from actors.exchange.market.units import E8, as_decimal, price_above, price_below, to_e8
+from actors.exchange.market.units import E8, as_decimal, as_float, price_above, price_below, to_e8
 from actors.exchange.trading.account import Account
 from actors.exchange.trading.amounts import count_e8
 from actors.exchange.trading.desk import Desk
@@ -33,6 +34,9 @@ TRADED_CODES: Final = ("KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-ADA")
 MEAN_PAUSE_S: Final = 1.5
 
 _LEAST_KRW: Final = 5_000
+_SMALLEST_KRW: Final = 6_000
+"""Least amount that it asks for: a little more than the exchange's least, as volumes are cut and prices move."""
+
 _MOST_OPEN: Final = 8
 _MOST_AGE_MS: Final = 90_000
 _CANCEL_SHARE: Final = 0.15
@@ -50,6 +54,7 @@ class Trader:
         self._markets = markets
         self._rng = rng
         self._names = 0
+        self._opening_krw = self._worth_krw()
         self.next_ms = start_ms + 300
         actions: tuple[tuple[Callable[[Market, int], None], int], ...] = (
             (self._rest, 60), (self._post_only, 6), (self._take_now, 9), (self._take_best, 8), (self._reserve, 4),
@@ -98,20 +103,20 @@ class Trader:
         self._place_limit(market, t_ms, is_ask=is_ask, price_e8=price_e8, time_in_force=time_in_force)
 
     def _market_buy(self, market: Market, t_ms: int) -> None:
-        funds = Decimal(self._rng.randrange(_LEAST_KRW, 400_000, 500))
+        funds = self._budget(self._rng.randrange(_LEAST_KRW, 400_000, 500))
         self._place(market, OrderTerms(is_ask=False, order_type="price", price=funds), t_ms)
 
     def _market_sell(self, market: Market, t_ms: int) -> None:
-        size_e8 = self._sellable(market, self._rng.uniform(10_000, 400_000))
+        size_e8 = self._sellable(market, self._affordable(self._rng.uniform(10_000, 400_000)))
         self._place(market, OrderTerms(is_ask=True, order_type="market", volume=as_decimal(size_e8)), t_ms)
 
     def _take_best(self, market: Market, t_ms: int) -> None:
         time_in_force = self._rng.choice(("ioc", "fok"))
         if self._rng.random() < 0.5:
-            funds = Decimal(self._rng.randrange(_LEAST_KRW, 200_000, 500))
+            funds = self._budget(self._rng.randrange(_LEAST_KRW, 200_000, 500))
             terms = OrderTerms(is_ask=False, order_type="best", price=funds, time_in_force=time_in_force)
         else:
-            volume = as_decimal(self._sellable(market, self._rng.uniform(10_000, 200_000)))
+            volume = as_decimal(self._sellable(market, self._affordable(self._rng.uniform(10_000, 200_000))))
             terms = OrderTerms(is_ask=True, order_type="best", volume=volume, time_in_force=time_in_force)
         self._place(market, terms, t_ms)
 
@@ -120,7 +125,7 @@ class Trader:
         trigger_e8 = market.day.last_e8
         for _ in range(self._rng.randrange(1, 6)):
             trigger_e8 = price_above(market.quote, trigger_e8)
-        size_e8 = self._size(trigger_e8, self._rng.uniform(50_000, 500_000))
+        size_e8 = self._size(trigger_e8, self._affordable(self._rng.uniform(50_000, 500_000)))
         terms = OrderTerms(
             is_ask=False, order_type="limit", price=as_decimal(trigger_e8), volume=as_decimal(size_e8),
             identifier=self._name(t_ms),
@@ -146,7 +151,7 @@ class Trader:
     ) -> None:
         if price_e8 <= 0:
             return
-        size_e8 = self._size(price_e8, self._rng.uniform(100_000, 2_000_000))
+        size_e8 = self._size(price_e8, self._affordable(self._rng.uniform(100_000, 2_000_000)))
         if is_ask:
             size_e8 = min(size_e8, self._owned_e8(market))
         price, volume = as_decimal(price_e8), as_decimal(size_e8)
@@ -165,6 +170,20 @@ class Trader:
             return None
         self._names += 1
         return f"trader-{t_ms}-{self._names}"
+
+    def _worth_krw(self) -> float:
+        """What the account owns of KRW and of the coins of its markets, at their last prices."""
+        prices = {market.spec.base: as_float(market.day.last_e8) for market in self._markets} | {"KRW": 1.0}
+        owned = (self._account.asset(currency) for currency in prices)
+        return sum(float(asset.balance + asset.locked) * prices[asset.currency] for asset in owned)
+
+    def _affordable(self, funds_krw: float) -> float:
+        """The amount itself, or a part of it once more than half of what was owned at the start is lost."""
+        half_krw, worth_krw = self._opening_krw / 2.0, self._worth_krw()
+        return funds_krw if worth_krw >= half_krw else max(_SMALLEST_KRW, funds_krw * worth_krw / half_krw)
+
+    def _budget(self, funds_krw: int) -> Decimal:
+        return Decimal(int(self._affordable(funds_krw)))
 
     def _size(self, price_e8: int, funds_krw: float) -> int:
         return to_e8(funds_krw) * E8 // price_e8

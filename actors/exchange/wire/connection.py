@@ -305,7 +305,8 @@ class WebSocketConnection:
         self._message += data
         if len(self._message) > MAX_MESSAGE_BYTES:
             self._message.clear()
-            self.close(1009, "message too big")
+            if not self._is_stalled:
+                self.close(1009, "message too big")
         elif event.message_finished:
             message = bytes(self._message)
             self._message.clear()
@@ -358,5 +359,7 @@ class WebSocketConnection:
 
     async def _close_after_error(self, name: str) -> None:
         await trio.sleep(ERROR_CLOSE_S)
-        self.ended = f"closed after {name}"
+        if self._is_stalled:
+            await self._goes_on.wait()
+        self.ended = self.ended or f"closed after {name}"
         self.close(CLOSE_NORMAL)

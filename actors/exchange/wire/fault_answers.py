@@ -24,12 +24,14 @@ MAINTENANCE_REFUSAL: Final = error_answer(503, _NAMES[503], "the exchange is in 
 
 def handshake_refusal(fault: Refuse) -> HttpAnswer:
     """The answer to a handshake that is refused."""
-    return error_answer(fault.status, _NAMES.get(fault.status, str(fault.status)), _MESSAGE, _wait(fault.retry_after_s))
+    return error_answer(
+        fault.status, _NAMES.get(fault.status, str(fault.status)), _MESSAGE, _retry_after(fault.retry_after_s)
+    )
 
 
 def status_answer(fault: RestStatus, path: str) -> HttpAnswer:
     """The answer to a request that gets a status; market data has it as the error's name (documented)."""
-    headers = _wait(fault.retry_after_s)
+    headers = _retry_after(fault.retry_after_s)
     match fault.body:
         case "html":
             page = f"<html><head><title>{fault.status}</title></head><body><h1>{_MESSAGE}</h1></body></html>"
@@ -42,5 +44,5 @@ def status_answer(fault: RestStatus, path: str) -> HttpAnswer:
     return error_answer(fault.status, name, _MESSAGE, headers)
 
 
-def _wait(retry_after_s: float | None) -> Headers:
+def _retry_after(retry_after_s: float | None) -> Headers:
     return () if retry_after_s is None else (("retry-after", f"{retry_after_s:.0f}"),)

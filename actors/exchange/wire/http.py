@@ -18,7 +18,7 @@ REQUEST_DEADLINE_S: Final = 15.0
 """From the first wait for a request to its last byte; a peer that dribbles is dropped then."""
 
 ANSWER_DEADLINE_S: Final = 15.0
-"""For a peer to take an answer; one that does not read is dropped then."""
+"""For a peer to take an answer; one that does not read is dropped then. What we let trickle may take its own time."""
 
 _READ_BYTES: Final = 16 * 1024
 
@@ -53,8 +53,13 @@ class HttpLink:
             request = _request_of(head, raw)
             return request if request.is_upgrade else await self._with_body(request)
 
-    async def answer(self, answer: HttpAnswer) -> bool:
-        """Send an answer and tell whether another request may follow on this connection."""
+    async def answer(self, answer: HttpAnswer, *, bytes_per_s: int | None = None) -> bool:
+        """Send an answer and tell whether another request may follow on this connection.
+
+        Args:
+            answer: what is sent.
+            bytes_per_s: the pace that the stream below was set to; None for full speed.
+        """
         headers = [
             ("content-type", answer.content_type),
             ("content-length", str(len(answer.body))),
@@ -68,7 +73,7 @@ class HttpLink:
         if not self._is_head:
             data += self._http.send(h11.Data(data=answer.body)) or b""
         data += self._http.send(h11.EndOfMessage()) or b""
-        with trio.fail_after(ANSWER_DEADLINE_S):
+        with trio.fail_after(ANSWER_DEADLINE_S + (len(data) / bytes_per_s if bytes_per_s else 0.0)):
             await self._stream.send_all(data)
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False

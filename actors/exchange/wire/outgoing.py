@@ -63,6 +63,8 @@ class Outgoing:
 
     def put(self, data: bytes) -> None:
         """Queue bytes; more than the limit is a failure, pongs and answers counted as well as data."""
+        if self._is_ending:
+            return  # What came last was a close frame, or half of another.
         self._waiting.append(data)
         self._waiting_bytes += len(data)
         self._wake.set()
@@ -82,7 +84,7 @@ class Outgoing:
         self._room.set()
 
     def end_when_sent(self) -> None:
-        """Let `run` return once nothing waits."""
+        """Let `run` return once nothing waits; what is put from now on is lost."""
         self._is_ending = True
         self._wake.set()
 

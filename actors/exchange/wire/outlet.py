@@ -90,6 +90,7 @@ class Outlet:
     def _release(self, frames: Iterable[Passing]) -> None:
         for frame in frames:
             if frame.is_half:
+                self._line.take_all()  # Nothing must follow it, however long the half takes to go.
                 self._send_half(frame)
                 return
             self._send(frame)

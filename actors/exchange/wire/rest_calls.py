@@ -46,17 +46,18 @@ class RestCalls:
             status = answered.answer.status if is_answered else _NO_ANSWER
             self._journal.rest(address, request.method, path, status, answered.access_key)
         await self._wait(verdict, answered)
-        paced.set_pace(self._plan.bytes_per_s(None, trio.current_time()))
+        bytes_per_s = self._plan.bytes_per_s(None, trio.current_time())
+        paced.set_pace(bytes_per_s)
         if is_answered:
-            return await link.answer(answered.answer)
+            return await link.answer(answered.answer, bytes_per_s=bytes_per_s)
         await _break(link, paced, verdict.ending, answered.answer)
         return False
 
     def _answered(self, request: HttpRequest, address: str, verdict: RestVerdict, now_s: float) -> Answered:
         """What is answered; by then the request has taken effect, if it does."""
         offset_ms = self._plan.clock_offset_ms(now_s)
-        if offset_ms:
-            # Not compressed: times are moved in the text.
+        if offset_ms or verdict.garbage is not None:
+            # Not compressed: times are moved in the text, and garbage would have to be compressed too.
             headers = {name: value for name, value in request.headers.items() if name != "accept-encoding"}
             request = request._replace(headers=headers)
         answered = Answered(HttpAnswer(503, b""))

@@ -44,6 +44,7 @@ def test_it_says_where_it_listens_and_ends_with_0_on_a_signal(ending: signal.Sig
         (["--speed", "2"], "only a recording has a speed"),
         (["--host", "no.such.host.invalid"], "cannot listen on host 'no.such.host.invalid'"),
         (["--host", "999.1.1.1"], "choose an address of this machine"),
+        (["--host", "a..b"], "cannot listen on host 'a..b'"),
         (["--frobnicate"], "No such option"),
         (["--quirk", "frames=foo"], "quirk frames=foo: choose binary or text"),
         (["--quirk", "mystery=1"], "write NAME=VALUE with one of the names frames, compression"),

@@ -4,7 +4,11 @@ import pytest
 
 from actors.exchange.trading.simulation import Simulation
 
-START_MS = 1_790_000_000_000  # 2026-09-21 13:33:20 UTC
+START = "2026-09-21T14:13:20Z"
+"""Not near midnight UTC: a market that stands still has no trades of today then."""
+
+START_MS = 1_790_000_000_000
+"""The same."""
 
 
 @pytest.fixture

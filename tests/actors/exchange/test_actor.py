@@ -13,6 +13,7 @@ from actors.runtime.counters import Counters
 from actors.runtime.publishing import Publisher
 from protocols.control.messages import FromChild, Ready
 from protocols.errors import SettingsError
+from tests.actors.exchange.conftest import START, START_MS
 
 
 def new_actor(tmp_path: Path, told: list[FromChild]) -> Actor:
@@ -97,3 +98,11 @@ async def test_without_a_first_account_nobody_trades(autojump_clock: MockClock) 
 async def test_as_a_child_bad_settings_are_an_error_that_names_them(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="4 to 855"):
         await run(new_actor(tmp_path, []), SimulatorSettings(markets=3))
+
+
+async def test_its_clock_begins_at_the_start_that_was_chosen(autojump_clock: MockClock) -> None:
+    stage = make_stage(SimulatorSettings(markets=4, start=START))
+    assert stage.venue is not None
+    assert stage.now_ms() == stage.venue.catch_up() == START_MS
+    await trio.sleep(2.5)
+    assert stage.now_ms() == START_MS + 2500

@@ -7,6 +7,7 @@ import pytest
 from actors.exchange.quirks import Quirks, describe_quirks, read_quirks
 from actors.exchange.settings import AccountSettings, SimulatorSettings
 from protocols.errors import SettingsError
+from tests.actors.exchange.conftest import START_MS
 
 NAMES = [field.name for field in msgspec.structs.fields(Quirks)]
 
@@ -27,6 +28,8 @@ NAMES = [field.name for field in msgspec.structs.fields(Quirks)]
             {"accounts": (AccountSettings("a", "s", balances={"KRW": Decimal(-1)}),)},
             "account a: KRW -1 cannot be owned; choose 0 or more",
         ),
+        ({"start": "yesterday"}, "start = yesterday: write a time as 2026-09-21T09:00:00Z"),
+        ({"start": "1970-01-01"}, "start = 1970-01-01: choose a time from 2000 to 2100"),
         ({"journal": "/no/such/place/j.jsonl"}, "journal = /no/such/place/j.jsonl: there is no directory"),
     ],
 )
@@ -35,6 +38,13 @@ def test_each_mistake_is_one_clear_line(changes: dict[str, object], line: str) -
         SimulatorSettings(**changes).check()  # type: ignore[arg-type]  # settings of a test
     assert str(caught.value).startswith(line)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "start", ["2026-09-21T14:13:20Z", "2026-09-21 14:13:20", "2026-09-21T23:13:20+09:00", "20260921T141320Z"]
+)
+def test_a_start_is_read_in_any_form_of_iso_8601_and_is_utc_without_an_offset(start: str) -> None:
+    assert SimulatorSettings(start=start).start_ms == START_MS
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:

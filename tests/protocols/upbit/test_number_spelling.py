@@ -88,6 +88,11 @@ def test_what_is_no_number_is_null(spell: Callable[[float], str], value: float) 
     assert spell_all(spell, [value]) == ["null"]
 
 
+@pytest.mark.parametrize("spell", [spell_fixed, spell_scaled])
+def test_whole_numbers_get_eight_decimals_among_many_too(spell: Callable[[float], str]) -> None:
+    assert spell_all(spell, [7, 2.5, 0.123456789]) == ["7.00000000", "2.50000000", "0.123456789"]
+
+
 def test_more_than_eight_decimals_are_not_cut_off() -> None:
     assert spell_fixed(0.123456789) == "0.123456789"
     assert spell_scaled(1e-9) == "1.0E-9"

@@ -134,6 +134,8 @@ def test_a_level_may_be_a_number_or_text() -> None:
         (b'[{"ticket":"x"},{"type":"candle.1s","codes":[]}]', "NO_CODES"),
         (b'[{"ticket":"x"},{"type":"ticker","codes":"KRW-BTC"}]', "WRONG_FORMAT"),
         (b'[{"ticket":"x"},{"type":"ticker","codes":[1]}]', "WRONG_FORMAT"),
+        (b'[{"ticket":"x"},{"type":"ticker","codes":""}]', "WRONG_FORMAT"),
+        (b'[{"ticket":"x"},{"type":"myOrder","codes":{}}]', "WRONG_FORMAT"),
         (b'[{"ticket":"x"},{"type":"foo","codes":["KRW-BTC"]}]', "INVALID_PARAM"),
         (b'[{"ticket":"x"},{"type":7}]', "WRONG_FORMAT"),
         (b'[{"ticket":"x"},{"type":"myAsset","codes":["KRW-BTC"]}]', "WRONG_FORMAT"),

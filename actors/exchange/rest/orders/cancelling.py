@@ -9,6 +9,7 @@ Source: docs.upbit.com, cancel order, cancel by ids, batch cancel (read 2026-10)
 from collections.abc import Iterable
 from typing import Final
 
+from actors.exchange.market.universe import QUOTA
 from actors.exchange.rest.errors import INVALID_PARAMETER, RestRefused
 from actors.exchange.rest.messages import Answered, json_answer
 from actors.exchange.rest.orders.documents import batch_document, order_document
@@ -25,7 +26,6 @@ MOST_PAIRS: Final = 20
 DEFAULT_COUNT: Final = 20
 MOST_COUNT: Final = 300
 SIDES: Final = ("all", "ask", "bid")
-QUOTE_CURRENCIES: Final = ("KRW", "BTC", "USDT")
 
 
 class OrderCancelling:
@@ -77,8 +77,8 @@ class OrderCancelling:
         quotes = parameters.texts("quote_currencies")
         if pairs and quotes:
             raise RestRefused(400, INVALID_PARAMETER, "pairs and quote_currencies must not be combined")
-        if not set(quotes) <= set(QUOTE_CURRENCIES):
-            raise RestRefused(400, INVALID_PARAMETER, f"quote_currencies are of {', '.join(QUOTE_CURRENCIES)}")
+        if not set(quotes) <= QUOTA.keys():
+            raise RestRefused(400, INVALID_PARAMETER, f"quote_currencies are of {', '.join(QUOTA)}")
         codes = pairs or {code for code, market in self._markets.items() if not quotes or market.quote in quotes}
         return codes - self._codes(parameters, "excluded_pairs")
 

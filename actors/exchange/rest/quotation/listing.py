@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from actors.exchange.market.market import Market
+from actors.exchange.market.universe import QUOTA
 from actors.exchange.rest.errors import code_not_found, missing
 from actors.exchange.rest.messages import HttpAnswer, json_answer
 from actors.exchange.rest.parameters import Parameters
@@ -45,16 +46,18 @@ def the_markets(markets: Mapping[str, Market], parameters: Parameters) -> list[M
 def markets_quoted_in(markets: Iterable[Market], parameters: Parameters) -> list[Market]:
     """All markets whose prices are in one of `quote_currencies`.
 
+    Of a currency that the exchange has, and of which nothing is listed here, there are none: only a few markets may be
+    simulated.
+
     Raises:
-        RestRefused: none was named, or one has no markets (assumed to be treated like an unknown market).
+        RestRefused: none was named, or one that no market is quoted in (assumed to be treated like an unknown market).
     """
     currencies = {currency.upper() for currency in parameters.texts("quote_currencies")}
     if not currencies:
         raise missing(parameters.family, "quote_currencies")
-    listed = list(markets)
-    if currencies - {market.quote for market in listed}:
+    if not currencies <= QUOTA.keys():
         raise code_not_found()
-    return [market for market in listed if market.quote in currencies]
+    return [market for market in markets if market.quote in currencies]
 
 
 class MarketList:

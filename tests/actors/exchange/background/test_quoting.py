@@ -3,8 +3,10 @@
 import math
 import random
 from collections import Counter
+from collections.abc import Container
 
 import pytest
+from msgspec.structs import replace
 
 from actors.exchange.background.quoting import Quoter
 from actors.exchange.background.regimes import ALL_MARKETS, Regime, Regimes
@@ -23,11 +25,14 @@ QUIET = [code for code, spec in UNIVERSE.items() if spec.quiet_s]
 THIN = [code for code, spec in UNIVERSE.items() if spec.ask_levels < FULL_LEVELS]
 
 
-def lonely_quoter(code: str, *, seed: int = 1, log: EventLog | None = None) -> tuple[Market, Quoter]:
+def lonely_quoter(
+    code: str, *, seed: int = 1, log: EventLog | None = None, levels: int = FULL_LEVELS, accounts: Container[int] = ()
+) -> tuple[Market, Quoter]:
     year = YearRange(high_e8=1, high_day=0, low_e8=1, low_day=0)
-    market = Market(UNIVERSE[code], log or EventLog(), year)
+    market = Market(replace(UNIVERSE[code], ask_levels=levels, bid_levels=levels), log or EventLog(), year)
     everywhere = Regimes(random.Random(seed), start_ms=START_MS, scope=ALL_MARKETS)
-    return market, Quoter(market, random.Random(seed), start_ms=START_MS, everywhere=everywhere)
+    rng = random.Random(seed)
+    return market, Quoter(market, rng, start_ms=START_MS, everywhere=everywhere, account_orders=accounts)
 
 
 @pytest.fixture(scope="module")
@@ -134,13 +139,18 @@ def test_a_new_day_turns_the_bias_around_and_starts_from_the_close() -> None:
         market.record_trade(t_ms, is_buy=True, price_e8=floor_price("KRW", round(fair)), size_e8=1, ids=(0, 0))
 
 
+@pytest.mark.parametrize("price_e8", [10**22, 10**6])
+def test_a_close_that_an_account_made_far_away_is_not_believed_on_the_next_day(price_e8: int) -> None:
+    market, quoter = lonely_quoter("KRW-XRP")
+    midnight_ms = (START_MS // DAY_MS + 1) * DAY_MS
+    market.record_trade(midnight_ms - 1, is_buy=True, price_e8=price_e8, size_e8=1, ids=(0, 0))
+    assert abs(math.log(quoter.fair_price(midnight_ms) / market.spec.anchor_e8)) < 1.3
+
+
 def test_orders_of_accounts_are_never_cancelled_by_background_traders() -> None:
     log = EventLog(kept=None)
     orders: set[int] = set()
-    year = YearRange(high_e8=1, high_day=0, low_e8=1, low_day=0)
-    market = Market(UNIVERSE["KRW-ADA"], log, year)
-    everywhere = Regimes(random.Random(1), start_ms=START_MS, scope=ALL_MARKETS)
-    quoter = Quoter(market, random.Random(1), start_ms=START_MS, everywhere=everywhere, account_orders=orders)
+    market, quoter = lonely_quoter("KRW-ADA", log=log, accounts=orders)
     quoter.open_book(START_MS)
     for side in (market.book.asks, market.book.bids):
         for price_e8, _ in side.top(10):
@@ -152,3 +162,34 @@ def test_orders_of_accounts_are_never_cancelled_by_background_traders() -> None:
     cancelled = {event.order_id for event in log if not isinstance(event, (Placed, Traded))}
     assert cancelled
     assert not cancelled & orders
+
+
+def test_an_order_of_an_account_far_away_does_not_let_the_book_grow() -> None:
+    log, orders = EventLog(), {10**6, 10**6 + 1}
+    market, quoter = lonely_quoter("KRW-BTC", log=log, accounts=orders)
+    quoter.open_book(START_MS)
+    anchor_e8 = market.spec.anchor_e8
+    for is_ask, far_e8 in ((True, anchor_e8 * 3), (False, anchor_e8 // 3)):
+        price_e8 = floor_price("KRW", far_e8)
+        market.place(START_MS, is_ask=is_ask, price_e8=price_e8, size_e8=10**8, order_id=10**6 + is_ask)
+    for i in range(3_000):
+        quoter.act(START_MS + i * 1_000)
+        assert all(len(side.prices) <= FULL_LEVELS * 1.4 + 1 for side in (market.book.asks, market.book.bids))
+    assert [market.book.cancel(order_id) for order_id in sorted(orders)] == [10**8, 10**8]
+
+
+@pytest.mark.parametrize("seed", [32, 36])  # With these, a sweep wants more than a side has.
+def test_a_sweep_of_a_thin_book_does_not_reach_what_an_account_left_far_away(seed: int) -> None:
+    log, orders = EventLog(kept=None), {10**6, 10**6 + 1}
+    market, quoter = lonely_quoter("KRW-XRP", seed=seed, log=log, levels=5, accounts=orders)
+    quoter.open_book(START_MS)
+    anchor_e8 = market.spec.anchor_e8
+    for is_ask, far_e8 in ((True, anchor_e8 * 3), (False, anchor_e8 // 3)):
+        price_e8 = floor_price("KRW", far_e8)
+        market.place(START_MS, is_ask=is_ask, price_e8=price_e8, size_e8=10**16, order_id=10**6 + is_ask)
+    fewest = 5
+    for i in range(400):
+        quoter.act(START_MS + i * 1_000)
+        fewest = min(fewest, len(market.book.asks.prices), len(market.book.bids.prices))
+    assert fewest <= 3  # A stale level of the makers may be left beside the account's.
+    assert not {event.maker_id for event in log if isinstance(event, Traded)} & orders

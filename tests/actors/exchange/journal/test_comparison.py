@@ -165,6 +165,14 @@ def test_what_came_from_rest_or_after_the_journal_is_not_judged() -> None:
     assert (comparison.recovered, comparison.unjudged) == (1, 1)
 
 
+def test_of_messages_without_a_time_only_those_behind_the_last_known_one_may_be_younger_than_the_journal() -> None:
+    first, second = (Received(name, name, Place(at, at), is_after_journal=None) for name, at in ((8, 1), (9, 3)))
+    comparison = compare_stream(sent(1, 2), received(1, first, 2, second))
+    assert found(comparison) == {"unknown": [8]}
+    assert comparison.unjudged == 1
+    assert found(compare_stream(sent(1, 2), received(first))) == {"unknown": [8]}
+
+
 OPERATIONS = st.sampled_from(["keep", "lose", "double", "alter", "swap", "invent"])
 
 

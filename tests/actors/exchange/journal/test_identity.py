@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from actors.exchange.journal.identity import IDENTITY_FIELDS, differences, identity_of
+from actors.exchange.journal.identity import IDENTITY_FIELDS, differences, digest_of, identity_of
 from protocols.upbit.messages import DataMessage, OrderbookUnit
 from tests.actors.exchange.journal.files import announcement, book, candle, my_asset, my_order, ticker, trade
 
@@ -24,6 +24,12 @@ def test_equal_messages_have_no_differences() -> None:
 def test_a_difference_names_the_field_and_both_values() -> None:
     (found,) = differences(trade(1), trade(1, price=2.0))
     assert found == ("trade_price", 109868000.0, 2.0)
+
+
+def test_the_digest_tells_a_fall_by_one_from_a_fall_by_two() -> None:
+    one, two = (replace(ticker(1), signed_change_price=change) for change in (-1.0, -2.0))
+    assert digest_of(one) != digest_of(two)
+    assert digest_of(one) == digest_of(replace(one))
 
 
 def test_a_difference_within_a_book_names_the_level() -> None:

@@ -135,6 +135,27 @@ def test_markers_of_a_trace_say_what_the_consumer_was_told(tmp_path: Path) -> No
     ]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"marker":"down"}',
+        '{"marker":"down","code":1006,"reason":"abnormal closure"}',
+        '{"marker":"down","topic":null,"received_ns":1.5}',
+    ],
+)
+def test_a_marker_counts_whatever_a_client_writes_beside_it(tmp_path: Path, line: str) -> None:
+    trace = trace_file(write_trace(tmp_path / "trace", [line]))
+    assert trace.survey().others == 0
+    assert list(trace.lines(EVERYTHING)) == [TraceMark(None, Outage())]
+
+
+def test_the_origin_of_a_message_counts_whatever_a_client_writes_beside_it(tmp_path: Path) -> None:
+    line = event_line(trade(1), origin=CACHED).replace('"received_ns":1', '"received_ns":1.5')
+    (found,) = trace_file(write_trace(tmp_path / "trace", [line])).lines(EVERYTHING)
+    assert isinstance(found, TraceLine)
+    assert (found.head.origin, found.messages) == ("cached", (trade(1),))
+
+
 def test_the_head_of_an_event_tells_its_origin_and_when_it_came(tmp_path: Path) -> None:
     trace = trace_file(write_trace(tmp_path / "trace", [event_line(trade(1), origin=CACHED, received_ns=77)]))
     (found,) = trace.lines(EVERYTHING)

@@ -15,6 +15,7 @@ from actors.exchange.journal.streams import Selection
 from actors.exchange.journal.verification import Verification, Verifier
 from protocols.channel.messages import CACHED, LIVE, RECOVERED, Down, Gap, Up
 from protocols.errors import SettingsError
+from protocols.upbit.encoding import encode_message
 from protocols.upbit.messages import SNAPSHOT, DataMessage
 from protocols.upbit.requests import Format
 from tests.actors.exchange.journal.files import (
@@ -216,6 +217,18 @@ def test_what_came_after_the_end_of_a_running_journal_is_not_judged(tmp_path: Pa
     assert running.is_clean
     assert running.totals.unjudged == 2
     assert "the journal has no end" in running.notes[0]
+    sender.journal.close()
+    assert counts(verify(tmp_path / "journal", trace)) == {"unknown": 2}
+
+
+def test_frames_without_a_time_that_a_killed_exchange_had_no_time_to_note_are_not_judged(tmp_path: Path) -> None:
+    sender = Sender(tmp_path / "journal")
+    sender.send(*TRADES)
+    sender.journal._write(sender.journal._take_batch())
+    frames = [encode_message(message, Format.DEFAULT).decode() for message in (*TRADES, trade(6), trade(7))]
+    trace = write_trace(tmp_path / "trace", frames)
+    result = verify(tmp_path / "journal", trace)
+    assert (result.is_clean, result.totals.unjudged) == (True, 2)
     sender.journal.close()
     assert counts(verify(tmp_path / "journal", trace)) == {"unknown": 2}
 

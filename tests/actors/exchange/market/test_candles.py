@@ -77,8 +77,14 @@ def values(candle: CandleState) -> tuple[int, int, int, int, int, int, int]:
     )
 
 
+def newest_of(candles: Candles, unit: str) -> CandleState:
+    newest = candles.newest(unit)
+    assert newest is not None
+    return newest
+
+
 pauses = st.sampled_from([0, 1, 400, 5_000, 61_000, 3_600_000, DAY_MS - 1, 9 * DAY_MS])
-steps = st.lists(st.tuples(pauses, st.integers(1, 10**17), st.integers(1, 10**22), st.booleans()), max_size=40)
+steps = st.lists(st.tuples(pauses, st.integers(1, 10**24), st.integers(1, 10**12), st.booleans()), max_size=40)
 
 
 @settings(max_examples=30, deadline=None)
@@ -92,7 +98,7 @@ def test_candles_of_every_length_are_the_fold_of_the_trades_whenever_somebody_lo
         trades.append(traded(t_ms, price_e8, size_e8))
         candles.apply(trades[-1])
         if looks:
-            assert values(candles.current["1m"]) == folded(trades, "1m")[0]
+            assert values(newest_of(candles, "1m")) == folded(trades, "1m")[0]
     for unit in HISTORY_UNITS:
         assert [values(candle) for candle in candles.before(unit, before_ms=FAR_MS, count=200)] == folded(trades, unit)
 
@@ -116,7 +122,7 @@ def test_a_candle_starts_at_its_period_and_to_is_exclusive(unit: str) -> None:
 
 def test_no_trade_makes_no_candle() -> None:
     candles = Candles()
-    assert candles.current == {}
+    assert candles.newest("1s") is None
     assert candles.before("1s", before_ms=FAR_MS, count=9) == []
     candles.apply(traded(1_000))
     candles.apply(traded(61_000))
@@ -149,6 +155,14 @@ def test_days_from_before_the_trades_come_after_them_and_are_asked_for_once() ->
     (month,) = candles.before(MONTH, before_ms=FAR_MS, count=9)
     assert values(month) == (5, 9, 4, 8, 12 * DAY_MS, 22, 136)
     assert asked == [1]
+
+
+def test_a_price_of_1e15_is_kept_to_the_last_digit() -> None:
+    candles = Candles()
+    candles.apply(traded(1_000, 10**23 - 1, 5))
+    candles.apply(traded(2_000))
+    closed = candles.before("1s", before_ms=2_000, count=1)[0]
+    assert values(closed) == (*[10**23 - 1] * 4, 1_000, 5, 5 * (10**23 - 1))
 
 
 def test_what_is_handed_out_does_not_grow_with_the_next_trade() -> None:

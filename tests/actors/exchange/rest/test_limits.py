@@ -144,6 +144,17 @@ def test_a_block_holds_for_every_group_of_its_asker_and_for_nobody_else(limits: 
     assert admitted(limits, "candle", [1.0], who="b") == [True]
 
 
+def test_who_waits_as_long_as_a_block_says_is_admitted(limits: RequestLimits) -> None:
+    block(limits, START_S)
+    asked_s = START_S + 0.6
+    stated_s = block(limits, asked_s)
+    assert stated_s == FIRST_BLOCK_S
+    assert limits.admit("a", "candle", asked_s + stated_s) is not None
+    almost_s = START_S + FIRST_BLOCK_S - 0.7
+    assert limits.admit("b", "ticker", almost_s) is not None
+    assert b"blocked for 1 seconds" in limits.refusal("a", "ticker", almost_s).body
+
+
 def test_asking_while_blocked_does_not_make_the_block_longer(limits: RequestLimits) -> None:
     block(limits, START_S)
     assert not any(admitted(limits, "ticker", [number / 10 for number in range(1, 100)]))

@@ -1,17 +1,12 @@
-"""What subscribers of the simulated market get, and when."""
+"""What subscribers of the simulated market get, and when. (Order books: test_hub_books.)"""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
 
-from actors.exchange.quirks import DEFAULT_QUIRKS, Quirks
-from actors.exchange.sources.hub import Hub
-from actors.exchange.sources.source import NO_STREAM, StreamKey
-from actors.exchange.trading.simulation import Simulation
+from actors.exchange.quirks import Quirks
 from actors.exchange.trading.venue import Venue
-from protocols.upbit.decoding import FrameDecoder
 from protocols.upbit.messages import (
     CANDLE_TYPES,
     REALTIME,
@@ -20,67 +15,16 @@ from protocols.upbit.messages import (
     Message,
     MyAsset,
     MyOrder,
-    Orderbook,
     Ticker,
     Trade,
 )
 from protocols.upbit.requests import Format, Subscription
 from tests.actors.exchange.conftest import START_MS
-
-NewSimulation = Callable[..., Simulation]
-
-
-class ListSink:
-    """A connection that keeps what it is given."""
-
-    def __init__(self, format_: Format = Format.DEFAULT, access_key: str = "") -> None:
-        self.format = format_
-        self.access_key = access_key
-        self.frames: list[bytes] = []
-
-    def push(self, payload: bytes, stream: StreamKey = NO_STREAM) -> None:
-        self.frames.append(payload)
-
-    async def wait_room(self) -> None:
-        return
-
-    def take(self) -> list[Message]:
-        decoder = FrameDecoder()
-        messages = [message for frame in self.frames for message in decoder.decode(frame)]
-        assert not decoder.unknown_fields
-        self.frames.clear()
-        return messages
-
-
-class Stage:
-    """A hub and its clock."""
-
-    def __init__(self, simulation: Simulation, quirks: Quirks = DEFAULT_QUIRKS) -> None:
-        self.simulation = simulation
-        self.now_ms = START_MS
-        self.hub = Hub(simulation, lambda: self.now_ms, quirks)
-
-    def play(self, ms: int, *, step_ms: int = 5) -> Iterator[int]:
-        for _ in range(0, ms, step_ms):
-            self.now_ms += step_ms
-            self.hub.pump(self.now_ms)
-            yield self.now_ms
-
-    def run(self, ms: int) -> None:
-        for _ in self.play(ms):
-            pass
-
-
-@pytest.fixture
-def stage(new_simulation: NewSimulation) -> Stage:
-    return Stage(new_simulation())
+from tests.actors.exchange.sources.hub_stage import CODES, ListSink, NewSimulation, Stage
 
 
 def kinds(messages: list[Message]) -> Counter[tuple[str, str]]:
     return Counter((getattr(message, "type", "?"), getattr(message, "stream_type", "?")) for message in messages)
-
-
-CODES = ("KRW-BTC", "KRW-ETH", "BTC-ETH")
 
 
 def test_each_code_gets_exactly_one_snapshot_and_then_what_happens(stage: Stage) -> None:
@@ -129,43 +73,6 @@ def test_who_left_gets_nothing_more(stage: Stage) -> None:
     assert sink.frames == []
 
 
-@pytest.mark.parametrize(("suffix", "units"), [("", 30), (".1", 1), (".5", 5), (".15", 15), (".30", 30), (".20", 30)])
-def test_the_depth_follows_the_suffix_and_falls_back_to_30(stage: Stage, suffix: str, units: int) -> None:
-    sink = ListSink()
-    stage.hub.subscribe(sink, [Subscription("orderbook", (f"KRW-BTC{suffix}",))])
-    (book,) = sink.take()
-    assert isinstance(book, Orderbook)
-    assert (book.code, len(book.orderbook_units)) == ("KRW-BTC", units)
-    assert book.total_ask_size == pytest.approx(sum(unit.ask_size for unit in book.orderbook_units))
-    assert book.total_bid_size == pytest.approx(sum(unit.bid_size for unit in book.orderbook_units))
-
-
-def test_a_level_groups_the_book_and_keeps_what_is_in_it(stage: Stage) -> None:
-    sink = ListSink()
-    stage.hub.subscribe(sink, [Subscription("orderbook", ("KRW-BTC",), level=10_000.0)])
-    (grouped,) = sink.take()
-    assert isinstance(grouped, Orderbook)
-    assert grouped.level == 10_000.0
-    market = stage.simulation.markets["KRW-BTC"]
-    filled = [unit for unit in grouped.orderbook_units if unit.ask_price]
-    assert all(unit.ask_price % 10_000 == 0 and unit.bid_price % 10_000 == 0 for unit in filled)
-    assert filled[0].ask_price >= market.book.asks.best()[0] / 1e8
-    assert filled[0].bid_price <= market.book.bids.best()[0] / 1e8
-    assert grouped.total_ask_size == pytest.approx(sum(size for _, size in market.book.asks.best_first()) / 1e8)
-
-
-@pytest.mark.parametrize(
-    ("code", "level"),
-    [("KRW-BTC", 1234.0), ("KRW-BTC", 1e12), ("KRW-BTC", -10_000.0), ("KRW-BTC", float("inf")),
-     ("KRW-BTC", float("nan")), ("KRW-BTC", 1e-300), ("BTC-ETH", 0.0001)],
-)  # fmt: skip
-def test_an_unsupported_level_is_met_with_silence(stage: Stage, code: str, level: float) -> None:
-    sink = ListSink()
-    stage.hub.subscribe(sink, [Subscription("orderbook", (code,), level=level)])
-    stage.run(1_000)
-    assert sink.frames == []
-
-
 @pytest.mark.parametrize("format_", list(Format))
 def test_all_formats_carry_the_same_messages(stage: Stage, format_: Format) -> None:
     plain, other = ListSink(), ListSink(format_)
@@ -176,65 +83,6 @@ def test_all_formats_carry_the_same_messages(stage: Stage, format_: Format) -> N
     stage.run(1_000)
     assert len(plain.frames) > 20
     assert plain.take() == other.take()
-
-
-@pytest.mark.parametrize("book_ms", [100, 290])
-def test_books_come_on_a_grid_and_only_when_they_changed(new_simulation: NewSimulation, book_ms: int) -> None:
-    stage, sink = Stage(new_simulation(), Quirks(book_ms=book_ms)), ListSink()
-    stage.hub.subscribe(sink, [Subscription("orderbook", ("KRW-BTC",), is_only_realtime=True)])
-    sent_ms: list[int] = []
-    books: list[Orderbook] = []
-    for now_ms in stage.play(10_000):
-        for message in sink.take():
-            assert isinstance(message, Orderbook)
-            sent_ms.append(now_ms)
-            books.append(message)
-    assert len(books) > 20
-    slots = [now_ms // book_ms for now_ms in sent_ms]  # KRW-BTC is the first market: its phase is 0.
-    assert len(set(slots)) == len(slots)
-    stamps = [book.timestamp for book in books]
-    assert stamps == sorted(set(stamps))
-    assert len({book.orderbook_units for book in books}) == len(books)
-
-
-def test_the_grids_of_two_markets_have_different_phases(stage: Stage) -> None:
-    sink = ListSink()
-    stage.hub.subscribe(sink, [Subscription("orderbook", ("KRW-BTC", "KRW-ETH"), is_only_realtime=True)])
-    stage.run(1_000)
-    sink.take()
-    phases: dict[str, set[int]] = {"KRW-BTC": set(), "KRW-ETH": set()}
-    for _ in stage.play(2_000):
-        for code in phases:
-            stage.simulation.markets[code].book_changes += 1
-        for message in sink.take():
-            phases[message.code].add(stage.now_ms % 100)  # type: ignore[union-attr]  # only books
-    assert {code: len(times) for code, times in phases.items()} == {"KRW-BTC": 1, "KRW-ETH": 1}
-    assert phases["KRW-BTC"] != phases["KRW-ETH"]
-
-
-def test_a_quiet_book_sends_nothing_and_its_snapshot_tells_the_time_of_its_last_change(
-    new_simulation: NewSimulation,
-) -> None:
-    stage, sink = Stage(new_simulation(rate=0.0, access_key="")), ListSink()
-    stage.run(30_000)
-    stage.hub.subscribe(sink, [Subscription("orderbook", CODES)])
-    stage.run(30_000)
-    books = sink.take()
-    assert [book.stream_type for book in books] == [SNAPSHOT] * len(CODES)  # type: ignore[union-attr]  # only books
-    assert all(book.timestamp < START_MS for book in books)  # type: ignore[union-attr]  # only books
-
-
-def test_books_never_cross_and_are_sorted(stage: Stage) -> None:
-    sink = ListSink()
-    stage.hub.subscribe(sink, [Subscription("orderbook", tuple(stage.simulation.markets))])
-    stage.run(5_000)
-    for book in sink.take():
-        assert isinstance(book, Orderbook)
-        asks = [unit.ask_price for unit in book.orderbook_units if unit.ask_price]
-        bids = [unit.bid_price for unit in book.orderbook_units if unit.bid_price]
-        assert asks == sorted(set(asks))
-        assert bids == sorted(set(bids), reverse=True)
-        assert bids[0] < asks[0]
 
 
 @pytest.mark.parametrize("ticker_ms", [50, 400])
@@ -381,19 +229,6 @@ def test_snapshots_come_in_the_order_of_the_request(stage: Stage) -> None:
     stage.hub.subscribe(sink, asked)
     said = [(message.type, message.code) for message in sink.take()]  # type: ignore[union-attr]  # only data
     assert said == [("orderbook", "KRW-ETH"), ("orderbook", "KRW-BTC"), ("ticker", "KRW-BTC"), ("ticker", "KRW-ETH")]
-
-
-def test_depths_and_levels_of_one_market_are_streams_of_their_own(stage: Stage) -> None:
-    sink = ListSink()
-    stage.hub.subscribe(
-        sink,
-        [
-            Subscription("orderbook", ("KRW-BTC", "KRW-BTC.30", "KRW-BTC.20", "KRW-BTC.5")),
-            Subscription("orderbook", ("KRW-BTC",), level=10_000.0),
-        ],
-    )
-    books = [message for message in sink.take() if isinstance(message, Orderbook)]
-    assert [(len(book.orderbook_units), book.level) for book in books] == [(30, 0.0), (5, 0.0), (30, 10_000.0)]
 
 
 def busy(new_simulation: NewSimulation, share: float) -> tuple[Stage, ListSink]:

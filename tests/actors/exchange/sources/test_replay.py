@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from actors.exchange.sources.replay import Replay, load_recording
 from protocols.errors import SettingsError
 from protocols.upbit.requests import Subscription, parse_request
-from tests.actors.exchange.sources.test_hub import ListSink
+from tests.actors.exchange.sources.hub_stage import ListSink
 
 CAPTURE = Path("tests/data/upbit-capture-2021-04-17.jsonl")
 
@@ -23,8 +23,8 @@ def recorded() -> tuple[list[bytes], tuple[Subscription, ...]]:
 
 
 @asynccontextmanager
-async def playing(speed: float) -> AsyncIterator[Replay]:
-    replay = Replay(load_recording(CAPTURE), speed=speed)
+async def playing(speed: float, path: Path = CAPTURE) -> AsyncIterator[Replay]:
+    replay = Replay(load_recording(path), speed=speed)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(replay.run)
         await wait_all_tasks_blocked()
@@ -100,6 +100,29 @@ def test_its_markets_are_those_of_the_recording() -> None:
     markets = Replay(load_recording(CAPTURE), speed=0.0).markets()
     assert {code for code, _, _ in markets} >= {"KRW-LAMB", "KRW-WAVES"}
     assert len(markets) <= 10
+
+
+def write_lines(path: Path, *said: tuple[str, str]) -> Path:
+    lines = (msgspec.json.encode({"received_s": 1.0, "from": sender, "text": text}) for sender, text in said)
+    path.write_bytes(b"\n".join(lines))
+    return path
+
+
+def test_what_a_client_said_need_be_no_json(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "capture.jsonl", ("client", "PING"), ("exchange", '{"status":"UP"}'))
+    assert [frame.payload for frame in load_recording(path)] == [b'{"status":"UP"}']
+
+
+async def test_orders_of_all_markets_are_played_to_who_names_none(tmp_path: Path) -> None:
+    orders = [f'{{"type":"myOrder","code":"{code}"}}' for code in ("KRW-BTC", "KRW-ETH")]
+    path = write_lines(tmp_path / "capture.jsonl", *(("exchange", order) for order in orders), ("exchange", "{}"))
+    every, one = ListSink(), ListSink()
+    async with playing(speed=0.0, path=path) as replay:
+        replay.subscribe(every, [Subscription("myOrder")])
+        replay.subscribe(one, [Subscription("myOrder", ("KRW-ETH",))])
+        await wait_all_tasks_blocked()
+    assert every.frames == [order.encode() for order in orders]
+    assert one.frames == [orders[1].encode()]
 
 
 @pytest.mark.parametrize(

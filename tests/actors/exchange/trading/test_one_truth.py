@@ -137,7 +137,7 @@ def assert_candles_agree(market: Market, trades: list[Traded], now_ms: int) -> N
         seen = market.candles.before(unit, before_ms=now_ms + 1, count=200)
         assert seen[: len(expected)] == expected[:200]
         if unit in UNIT_MS:
-            assert market.candles.current[unit] == expected[0]
+            assert market.candles.newest(unit) == expected[0]
     year = market.candles.before(DAY, before_ms=now_ms + 1, count=364)
     seen_ticker = ticker_of(market, now_ms)
     assert seen_ticker.highest_52_week_price == max(day.high_e8 for day in year) / 1e8

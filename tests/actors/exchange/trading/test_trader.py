@@ -89,6 +89,20 @@ def test_within_minutes_the_trader_shows_everything_that_an_order_can_be(new_sim
     assert len(names) == len(named) > 5
 
 
+def test_a_trader_that_has_lost_nearly_all_goes_on_with_small_orders(new_simulation: NewSimulation) -> None:
+    simulation = new_simulation(markets=4, rate=10.0)
+    (account,) = simulation.desk.accounts.values()
+    for currency, opening in OPENING_BALANCES.items():
+        account.move(currency, free=-opening * Decimal("0.99"))
+    simulation.advance(START_MS + 300_000)
+    orders = [event for _, event in simulation.take_account_events() if isinstance(event, MyOrder)]
+    placed = [event for event in orders if event.state in {"wait", "watch"} and event.price and event.volume]
+    assert len(placed) > 60
+    # A fiftieth of the largest order of a trader that owns half of its opening worth or more, which is 2,000,000 KRW.
+    assert max(event.price * event.volume for event in placed if event.price and event.volume) <= 50_000
+    assert account.free["KRW"] + account.locked["KRW"] > 100_000
+
+
 def test_without_a_trader_an_account_does_nothing_by_itself(new_simulation: NewSimulation) -> None:
     simulation = new_simulation(trader=False)
     simulation.advance(START_MS + 20_000)

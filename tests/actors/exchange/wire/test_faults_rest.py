@@ -14,7 +14,9 @@ from trio.testing import MockClock
 
 from actors.exchange.actor import make_stage
 from actors.exchange.settings import SimulatorSettings
+from actors.exchange.wire.http import ANSWER_DEADLINE_S
 from protocols.upbit.tokens import make_token
+from tests.actors.exchange.conftest import START
 from tests.actors.exchange.wire.memory_client import Bench, HttpReply, MemoryClient
 
 PRIVATE = "/websocket/v1/private"
@@ -26,6 +28,7 @@ async def market(**changes: object) -> AsyncIterator[Bench]:
     """An exchange with a market that stands still, and one account."""
     options: dict[str, object] = {
         "access_key": "key", "secret_key": "secret", "markets": 4, "rate": 0.0, "trader": False, "limits": False,
+        "start": START,
     }  # fmt: skip
     settings = SimulatorSettings(**(options | changes))  # type: ignore[arg-type]  # options of a test
     async with trio.open_nursery() as nursery:
@@ -161,6 +164,17 @@ async def test_garbage_of_rest_is_the_body_of_one_answer(autojump_clock: MockClo
         assert [(await stage.http("GET", TICKER)).body[:6] for _ in range(2)] == [b"<oops>", b'[{"mar']
 
 
+async def test_garbage_of_rest_is_not_called_compressed(autojump_clock: MockClock) -> None:
+    async with market() as stage:
+        gzip = {"accept-encoding": "gzip"}
+        books = "/v1/orderbook?markets=KRW-BTC"
+        await stage.fault("garbage", target="rest", text="<oops>")
+        garbage, sound = [await stage.http("GET", books, headers=gzip) for _ in range(2)]
+        assert garbage.body == b"<oops>"
+        assert "content-encoding" not in garbage.headers
+        assert sound.headers["content-encoding"] == "gzip"
+
+
 async def test_refuse_of_rest_answers_without_effect(autojump_clock: MockClock) -> None:
     async with market() as stage:
         price = await low_price(stage)
@@ -194,6 +208,17 @@ async def test_trickle_of_rest_lets_an_answer_come_slowly_and_the_control_surfac
         began_s = trio.current_time()
         assert (await stage.http("GET", "/_simulator/state")).status == 200
         assert trio.current_time() - began_s < 0.1
+
+
+async def test_an_answer_that_trickles_for_longer_than_a_client_may_take_still_comes_whole(
+    autojump_clock: MockClock,
+) -> None:
+    async with market() as stage:
+        await stage.fault("trickle", target="rest", bytes_per_s=10)
+        began_s = trio.current_time()
+        reply = await stage.http("GET", TICKER)
+        assert trio.current_time() - began_s > 2 * ANSWER_DEADLINE_S
+        assert reply.is_whole
 
 
 async def test_stall_of_rest_answers_nothing_until_it_ends(autojump_clock: MockClock) -> None:

@@ -10,6 +10,7 @@ from trio.testing import MockClock
 
 from actors.exchange.actor import make_stage
 from actors.exchange.settings import SimulatorSettings
+from tests.actors.exchange.conftest import START
 from tests.actors.exchange.wire.memory_client import Bench, MemoryClient
 
 TICKET = {"ticket": "t"}
@@ -18,7 +19,7 @@ CODES = ["KRW-BTC", "KRW-ETH", "KRW-XRP"]
 
 @asynccontextmanager
 async def exchange(**options: Any) -> AsyncIterator[Bench]:
-    settings = SimulatorSettings(limits=False, **options)
+    settings = SimulatorSettings(limits=False, start=START, **options)
     async with trio.open_nursery() as nursery:
         yield Bench(nursery, settings, make_stage(settings))
         nursery.cancel_scope.cancel()

@@ -175,12 +175,6 @@ def test_reconciliation_after_missed_events_gives_exactly_the_ledger(seed: int, 
         if not is_connected:
             client.reconcile()
         assert_knows_everything(client)
-    print(
-        "N",
-        len(client.orders),
-        sum(len(k.fills) for k in client.orders.values()),
-        [k.state for k in client.orders.values()].count("wait"),
-    )
 
 
 def test_an_order_whose_answer_was_lost_is_found_by_its_identifier_and_refused_when_sent_again() -> None:

@@ -90,6 +90,13 @@ def test_ticker_all_gives_every_market_of_the_currencies(client: RestClient, cur
     assert [document["market"] for document in documents] == expected
 
 
+def test_a_documented_currency_of_which_nothing_is_listed_has_no_tickers(new_client: Callable[..., RestClient]) -> None:
+    client = new_client(markets=4, rate=0.0)
+    assert client.get("/v1/ticker/all?quote_currencies=BTC,USDT").document == []
+    everything = client.get("/v1/ticker/all?quote_currencies=KRW,BTC,USDT").document
+    assert [document["market"] for document in everything] == list(client.simulation.markets)
+
+
 def test_at_midnight_utc_the_day_of_a_ticker_starts_anew_without_a_trade(new_client: Callable[..., RestClient]) -> None:
     client = new_client(rate=0.0)
     (before,) = client.get("/v1/ticker?markets=KRW-BTC").document
