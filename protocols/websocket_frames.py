@@ -17,6 +17,9 @@ NO_STATUS: Final = 1005
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN: Final = 0x80
+_SHORT_ABOVE: Final = 1 << 16
+"""No frame with a length of 16 bits is as long."""
+
 _WHOLE: Final = frozenset((_FIN | _TEXT, _FIN | _BINARY))
 
 
@@ -52,8 +55,17 @@ class FrameReader:
         messages: list[bytes] = []
         control = b""
         start, end, limit, whole = 0, len(data), self._max_message_bytes, _WHOLE
+        is_plain = limit >= _SHORT_ABOVE and self._fragments is None
         while end - start >= 2:
             length = data[start + 1]
+            if length == 126 and data[start] == _FIN | _BINARY and is_plain and end - start >= 4:
+                # What nearly every frame of the exchange is, by the shortest way; the same as below.
+                stop = start + 4 + (data[start + 2] << 8 | data[start + 3])
+                if stop > end:
+                    break
+                messages.append(data[start + 4 : stop])
+                start = stop
+                continue
             body = start + 2
             if length >= 126:
                 if length > 127:
@@ -76,6 +88,7 @@ class FrameReader:
                     control += data[start:stop]
             else:
                 self._read_fragment(head, data[body:stop], messages)
+                is_plain = limit >= _SHORT_ABOVE and self._fragments is None
             start = stop
         self._rest = data[start:]
         return messages, control

@@ -1,11 +1,13 @@
 """The life of an actor's process once it is safe: settings, log, loop, last words."""
 
+import gc
 import os
 import signal
 import socket
 import traceback
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import trio
@@ -22,6 +24,10 @@ from actors.runtime.publishing import Publisher
 from actors.runtime.serving import serve_channel
 from protocols.control.messages import Failed, Start, Stop
 from protocols.errors import SettingsError
+
+COLLECT_AFTER: Final = 20_000
+"""Containers made, less those freed, until the collector looks at the young ones: a batch of events makes hundreds,
+which are freed at once. The interpreter's own 700 cost the connection actor about a twentieth of its time."""
 
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
 
@@ -65,6 +71,9 @@ async def _run_actor(
     listener: socket.socket,
     redaction: Redaction,
 ) -> None:
+    # What was imported stays for good; the collector need not look at it again.
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
     pid = os.getpid()
     log = get_logger(actor=start.name, pid=pid)
     counters = Counters()

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from actors.runtime.streams import Body, Published, Stream
+from actors.runtime.streams import Body, Stream
 from protocols.channel.framing import HEADER, pack_frame
 from protocols.channel.messages import (
     CACHED,
@@ -122,7 +122,7 @@ class Publisher:
         """
         stream.sequence = sequence = stream.sequence + 1
         topic, epoch = stream.topic, self.epoch
-        stream.recent.append(Published(body, epoch, sequence, received_ns, wall_ns))
+        stream.recent.append((body, epoch, sequence, received_ns, wall_ns))
         # The same bytes as an encoded `Event`, without building one.
         payload = _encode(("event", topic, epoch, sequence, received_ns, wall_ns, origin, body))
         frame = _pack(len(payload), 0) + payload

@@ -1,5 +1,6 @@
 import json
 import random
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -388,6 +389,36 @@ def test_a_bad_frame_leaves_its_neighbours_alone() -> None:
     decoded = FrameDecoder().decode_batch([TRADE, b"bad", TICKER, TRADE[:-1], BOOK_2021], failures)
     assert [type(message) for message in decoded] == [Trade, Ticker, Orderbook]
     assert [failure.frame for failure in failures] == [b"bad", TRADE[:-1]]
+
+
+DAMAGES = (
+    lambda frame: frame[: len(frame) // 2],  # swallows what comes after it, if frames are read together
+    lambda frame: frame + b"," + frame,  # would be two
+    lambda frame: frame[:-1],
+    lambda frame: frame[1:],
+    lambda frame: frame + b"]",
+    lambda frame: frame[:-1] + b',"new_field":[1,{"a":2}]}',
+    lambda frame: frame[:-1] + b',"new_field":[1',
+    lambda frame: frame[:-1] + b"]}",
+    lambda frame: b" " + frame,
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from([TICKER, TRADE, BOOK_2021]), st.sampled_from([None, *DAMAGES])), max_size=9))
+def test_frames_of_a_batch_are_read_as_each_alone_whatever_is_wrong_with_some(
+    sent: list[tuple[bytes, Callable[[bytes], bytes] | None]],
+) -> None:
+    frames = [frame if damage is None else damage(frame) for frame, damage in sent]
+    alone: list[Message] = []
+    failed: list[bytes] = []
+    for frame in frames:
+        try:
+            alone += FrameDecoder().decode(frame)
+        except DecodeFailure as failure:
+            failed.append(failure.frame)
+    decoder, failures = FrameDecoder(), list[DecodeFailure]()
+    assert decoder.decode_batch(frames, failures) == alone
+    assert [failure.frame for failure in failures] == failed
 
 
 def with_field(frame: bytes, field: bytes, value: bytes = b"1") -> bytes:
