@@ -30,6 +30,8 @@ def ask_check(request: CheckRequest) -> CheckAnswer:
                 check=False,
                 env=environment,
             )
+    except OSError as error:
+        return CheckAnswer(problems=[f"start: cannot start {sys.executable}: {error.strerror}"], takes={})
     except subprocess.TimeoutExpired:
         return CheckAnswer(problems=[f"start: the children's modules were not imported within {LIMIT_S:g} s"], takes={})
     try:

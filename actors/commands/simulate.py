@@ -47,8 +47,8 @@ def _list_quirks(context: click.Context, _: click.Parameter, is_asked: bool) -> 
     "--start",
     default=_DEFAULTS.start,
     metavar="TIME",
-    help="The exchange's own time at the start, such as 2026-09-21T09:00:00Z; left out, the machine's. The same seed, "
-    "start and orders give the same markets.",
+    help="The exchange's own time at the start, such as 2026-09-21T09:00:00Z (UTC without an offset); left out, the "
+    "machine's. The same seed, start and orders give the same markets.",
 )
 @click.option("--access-key", default="", help="Key of the first account, which private connections are accepted with.")
 @click.option("--secret-key", default="", help="Secret of that key.")

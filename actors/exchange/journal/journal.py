@@ -7,6 +7,7 @@ A journal is appended to: a restarted exchange continues the file with a `starte
 
 import base64
 import os
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -118,6 +119,7 @@ class Journal:
         self._is_trouble_told = False
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._refuse_another_file(path)
             self._begin_on_a_new_line()
         except OSError as error:
             raise SettingsError(f"journal {path}: {error.strerror}; choose a file that can be written") from None
@@ -250,6 +252,13 @@ class Journal:
             self._is_trouble_told = True
             _tell_error("journal.unwritable", path=str(self._path), reason=why)
 
+    def _refuse_another_file(self, path: Path) -> None:
+        """See that lines are not appended to somebody's notes; the file of a journal may be cut anywhere."""
+        is_file = stat.S_ISREG(os.fstat(self._file).st_mode)  # A pipe has no past.
+        if is_file and not _BEGIN.startswith(os.pread(self._file, len(_BEGIN), 0)):
+            os.close(self._file)
+            raise SettingsError(f"journal {path}: there is something else in it; choose a new file, or a journal")
+
     def _begin_on_a_new_line(self) -> None:
         """End the torn last line of an exchange that was killed, so that the first line of this one stands alone."""
         with suppress(OSError):  # A pipe has no size and no past.
@@ -257,6 +266,9 @@ class Journal:
             if size and os.pread(self._file, 1, size - 1) != b"\n":
                 os.write(self._file, b"\n")
 
+
+_BEGIN: Final = b'{"event":"'
+"""How each line of a journal begins."""
 
 AnyJournal = Journal | NoJournal
 

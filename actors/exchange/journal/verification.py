@@ -122,6 +122,10 @@ class Verifier:
         loader = Loader(self._journal, self._trace, self._selection, sent.connections, horizon_ns=horizon_ns)
         for group in grouped(partitions, sent, received, self._messages_at_once):
             self._compare(loader.load(group), result)
+        if result.totals.received == result.totals.unjudged:
+            raise SettingsError(
+                f"{self._journal.path}: it ended before everything that is in the trace: nothing to compare"
+            )
         result.findings = self._finder.describe()
         result.unreadable = self._trace.unreadable
         result.is_clean = not (result.unreadable or any(getattr(result.totals, name) for name in FINDINGS))
@@ -135,6 +139,8 @@ class Verifier:
         if not any(self._selection.takes_partition(part) for part in received.messages):
             of_these = " of what was chosen" if received.messages else ""
             raise SettingsError(f"{self._trace.path}: no message of the exchange{of_these}: nothing to compare")
+        if not sent.frames:
+            raise SettingsError(f"{self._journal.path}: nothing was sent in it: nothing to compare")
 
     def _compare(self, streams: Mapping[Topic, Stream], result: Verification) -> None:
         for topic, stream in streams.items():

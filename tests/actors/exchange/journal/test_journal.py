@@ -134,6 +134,14 @@ def test_a_journal_goes_on_with_its_file_and_never_on_a_torn_line(tmp_path: Path
     assert '"stopped"' in stopped
 
 
+def test_nothing_is_appended_to_a_file_that_is_no_journal(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("hello\n")
+    with pytest.raises(SettingsError, match="there is something else in it; choose a new file"):
+        Journal(path)
+    assert path.read_text() == "hello\n"
+
+
 def test_a_full_disk_is_told_once_and_the_lost_lines_are_counted() -> None:
     with structlog.testing.capture_logs() as logs:
         journal = Journal(Path("/dev/full"))

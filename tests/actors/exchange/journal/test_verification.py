@@ -272,6 +272,11 @@ def test_where_nothing_can_be_compared_that_is_said(tmp_path: Path, choice: dict
         compare(tmp_path, TRADES, [], selection=Selection(**choice))
 
 
+def test_a_journal_in_which_nothing_was_sent_proves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="nothing was sent in it: nothing to compare"):
+        compare(tmp_path, [], TRADES)
+
+
 def test_findings_are_shown_in_the_order_of_the_file_up_to_a_number(tmp_path: Path) -> None:
     codes = ("KRW-BTC", "KRW-ETH")
     sent = [trade(number, code) for number in range(1, 8) for code in codes]
