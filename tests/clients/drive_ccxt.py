@@ -31,7 +31,8 @@ def see_market_data(exchange: ccxt.upbit) -> None:
     say("trades", exchange.fetch_trades(SYMBOL, limit=50))
     for timeframe in exchange.timeframes:
         say(f"candles.{timeframe}", exchange.fetch_ohlcv(SYMBOL, timeframe, limit=10))
-    since_ms = exchange.milliseconds() - 20 * 3_600_000
+    # By the exchange's own clock: it begins at a time of its choice.
+    since_ms = exchange.fetch_ticker(SYMBOL)["timestamp"] - 20 * 3_600_000
     say("candles.since", [since_ms, exchange.fetch_ohlcv(SYMBOL, "1h", since=since_ms, limit=5)])
 
 
