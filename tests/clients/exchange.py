@@ -58,7 +58,8 @@ def exchange_for_a_client(*options: str) -> Iterator[Exchange]:
     Without options its markets stand still, so that every value that a client saw can be asked for again afterwards;
     what moves are the client's own orders.
     """
-    account = ("--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--no-trader", "--start", START)
+    # Without limits: what a test asks for to compare with would be counted with what the client asks for.
+    account = ("--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--no-trader", "--no-limits", "--start", START)
     with simulated_exchange("--markets", "6", *account, *(options or ("--rate", "0"))) as process:
         yield Exchange(process)
 
