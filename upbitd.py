@@ -33,7 +33,7 @@ def main() -> None:
         if clash := find_clash():
             sys.stderr.write(f"upbitd: {clash}\n")
             sys.exit(EXIT_BAD_INPUT)
-        from supervisor.early_signals import end_quietly_on_signals  # noqa: PLC0415 - only now is it known to be ours
+        from supervisor.startup.early_signals import end_quietly_on_signals  # noqa: PLC0415 - only now is it known to be ours
 
         end_quietly_on_signals(sys.argv[1:])
         from supervisor.main import main as run_command_line  # noqa: PLC0415 - imports for a while: after the signals

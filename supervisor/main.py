@@ -8,8 +8,8 @@ import click
 
 from actors.runtime.groups import leaves
 from protocols.errors import SettingsError, UpbitdError
-from supervisor.early_signals import end_quietly_on_signals
-from supervisor.output import unwritable_stdout_told
+from supervisor.startup.early_signals import end_quietly_on_signals
+from supervisor.startup.output import unwritable_stdout_told
 
 EXIT_FAILED: Final = 1
 EXIT_BAD_INPUT: Final = 2

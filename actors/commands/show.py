@@ -10,7 +10,7 @@ from rich.console import Console
 
 from actors.commands.options import json_option, run_dir_option
 from actors.commands.state_tables import state_tables
-from actors.runtime.asking import ask
+from actors.runtime.channel.asking import ask
 from actors.runtime.run_dir import find_actor, find_run_dir
 from protocols.errors import ChannelError
 

@@ -121,7 +121,7 @@ def simulate(quirks: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
 async def _serve(settings: SimulatorSettings) -> None:
     # The half second that this takes to import comes when signals are received already: until then SIGTERM kills.
     from actors.exchange.actor import open_exchange, serve  # noqa: PLC0415 - see above
-    from actors.runtime.logs import Redaction, configure_logs  # noqa: PLC0415 - see above
+    from actors.runtime.process.logs import Redaction, configure_logs  # noqa: PLC0415 - see above
 
     configure_logs(level="warning", redaction=Redaction(account.secret_key for account in settings.all_accounts))
     await _check_host(settings.host)

@@ -14,9 +14,9 @@ from actors.commands.event_lines import event_line, json_line, marker_line
 from actors.commands.options import Seconds, run_dir_option
 from actors.commands.signals import run_until_signalled
 from actors.commands.topic_arguments import REPORTED_BY, Watched, read_watched
-from actors.runtime.counters import Counters
-from actors.runtime.dialling import Dial, Item
-from actors.runtime.logs import Redaction, configure_logs, get_logger
+from actors.runtime.channel.dialling import Dial, Item
+from actors.runtime.process.counters import Counters
+from actors.runtime.process.logs import Redaction, configure_logs, get_logger
 from actors.runtime.run_dir import find_actor, find_run_dir
 from protocols.channel.messages import Delivery, Event, WantProblem
 from protocols.errors import SettingsError, UpbitdError

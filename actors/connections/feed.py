@@ -19,8 +19,8 @@ from actors.connections.http_answers import plain_name
 from actors.connections.keep_alive import keep_alive
 from actors.connections.routing import Answer, Router
 from actors.connections.websocket import Connection
+from actors.runtime.channel.publishing import Counter, Publisher
 from actors.runtime.groups import leaves
-from actors.runtime.publishing import Counter, Publisher
 from protocols.backoff import Backoff
 from protocols.errors import (
     AuthenticationError,

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
-from actors.runtime.publishing import Publisher
-from actors.runtime.streams import Stream
+from actors.runtime.channel.publishing import Publisher
+from actors.runtime.channel.streams import Stream
 from protocols.upbit.messages import (
     Announcement,
     Candle,

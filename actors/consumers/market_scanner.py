@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 
 from actors.consumers.rate_watch import RateWatch, Ratio, check_hysteresis
 from actors.runtime.actor import Actor
-from actors.runtime.dialling import Dial
+from actors.runtime.channel.dialling import Dial
 from protocols.channel.messages import Event, Request, Want
 from protocols.crossing import Crossings
 from protocols.errors import UpbitdError

@@ -4,15 +4,15 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actors.runtime.counters import Counters
-from actors.runtime.heartbeat import Progress
-from actors.runtime.logs import Redaction
+from actors.runtime.process.counters import Counters
+from actors.runtime.process.heartbeat import Progress
+from actors.runtime.process.logs import Redaction
 from actors.runtime.run_dir import socket_of
 from protocols.control.messages import FromChild, Parked, Ready, Unparked
 
 if TYPE_CHECKING:
-    from actors.runtime.dialling import Dial
-    from actors.runtime.publishing import Publisher
+    from actors.runtime.channel.dialling import Dial
+    from actors.runtime.channel.publishing import Publisher
 
 
 class Secrets(Mapping[str, str]):
@@ -131,7 +131,7 @@ class Actor:
 
         Each event that is taken from the link counts as progress.
         """
-        from actors.runtime.dialling import Dial  # noqa: PLC0415 - an actor that dials nobody need not load it
+        from actors.runtime.channel.dialling import Dial  # noqa: PLC0415 - an actor that dials nobody need not load it
 
         path = socket_of(self.run_dir, server)
         chosen = {} if bodies is None else {"bodies": bodies}

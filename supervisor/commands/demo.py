@@ -11,18 +11,18 @@ import click
 import trio
 
 from actors.commands.options import Seconds
-from actors.runtime.logs import Redaction, configure_logs
+from actors.runtime.process.logs import Redaction, configure_logs
 from supervisor.demo.place import reserved_port, stderr_to, temporary_place
 from supervisor.demo.screens import CLOSE_S, Screen, screen_for_stdout
 from supervisor.demo.settings import HOST, demo_settings
 from supervisor.demo.snapshot import Observer
-from supervisor.early_signals import noted_signals
-from supervisor.lifecycle import Lifecycle
-from supervisor.name_clash import check_names
-from supervisor.run_dir import open_run_dir
-from supervisor.settings import Settings, default_settings_file, take_environment
-from supervisor.signals import keep_exit_statuses, stop_on_signals, stop_signals
-from supervisor.tree import Tree, run_tree
+from supervisor.running.lifecycle import Lifecycle
+from supervisor.running.run_dir import open_run_dir
+from supervisor.running.signals import keep_exit_statuses, stop_on_signals, stop_signals
+from supervisor.running.tree import Tree, run_tree
+from supervisor.specs.settings import Settings, default_settings_file, take_environment
+from supervisor.startup.early_signals import noted_signals
+from supervisor.startup.name_clash import check_names
 
 STDOUT_FD: Final = 1
 

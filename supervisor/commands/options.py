@@ -3,7 +3,7 @@
 import os
 
 from actors.runtime.run_dir import find_run_dir
-from supervisor.run_dir import RunDir
+from supervisor.running.run_dir import RunDir
 
 
 def running_tree(run_dir: str | None) -> RunDir:

@@ -4,8 +4,8 @@ import click
 
 from actors.commands.options import run_dir_option
 from supervisor.commands.options import running_tree
-from supervisor.control_client import CommandRefused, ask
-from supervisor.control_messages import Command
+from supervisor.control.client import CommandRefused, ask
+from supervisor.control.messages import Command
 
 
 @click.command()

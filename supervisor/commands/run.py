@@ -9,14 +9,14 @@ import click
 import trio
 
 from actors.commands.options import run_dir_option
-from actors.runtime.logs import Redaction, configure_logs
+from actors.runtime.process.logs import Redaction, configure_logs
 from actors.runtime.run_dir import find_run_dir
-from supervisor.lifecycle import Lifecycle
-from supervisor.name_clash import check_names
-from supervisor.run_dir import RunDir, open_run_dir
-from supervisor.settings import Settings, default_settings_file, load_settings, take_environment
-from supervisor.signals import keep_exit_statuses, stop_on_signals, stop_signals
-from supervisor.tree import Tree, run_tree
+from supervisor.running.lifecycle import Lifecycle
+from supervisor.running.run_dir import RunDir, open_run_dir
+from supervisor.running.signals import keep_exit_statuses, stop_on_signals, stop_signals
+from supervisor.running.tree import Tree, run_tree
+from supervisor.specs.settings import Settings, default_settings_file, load_settings, take_environment
+from supervisor.startup.name_clash import check_names
 
 
 @click.command()

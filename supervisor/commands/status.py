@@ -11,9 +11,9 @@ from rich.table import Table
 
 from actors.commands.options import json_option, run_dir_option
 from supervisor.commands.options import running_tree
-from supervisor.control_client import SupervisorUnreachable, ask
-from supervisor.control_messages import Command
-from supervisor.status import ChildStatus, LastExit, TreeStatus
+from supervisor.control.client import SupervisorUnreachable, ask
+from supervisor.control.messages import Command
+from supervisor.control.status import ChildStatus, LastExit, TreeStatus
 
 MIB: Final = 1024 * 1024
 

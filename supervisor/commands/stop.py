@@ -4,7 +4,7 @@ import click
 
 from actors.commands.options import run_dir_option
 from supervisor.commands.options import running_tree
-from supervisor.control_client import stop_and_wait
+from supervisor.control.client import stop_and_wait
 
 
 @click.command()

@@ -11,8 +11,8 @@ from rich.text import Text
 from actors.commands.number_text import age_text, amount_text, order_price_text, rate_text, short_amount_text
 from protocols.unreadable import UNREADABLE
 from supervisor.commands.status import duration
+from supervisor.control.status import ChildStatus
 from supervisor.demo.snapshot import Snapshot, State
-from supervisor.status import ChildStatus
 
 MIB: Final = 1024 * 1024
 STALE_S: Final = 2.0

@@ -4,7 +4,7 @@ import secrets
 from pathlib import Path
 from typing import Any, Final
 
-from supervisor.settings import Settings, read_toml, settings_from
+from supervisor.specs.settings import Settings, read_toml, settings_from
 
 HOST: Final = "127.0.0.1"
 EXCHANGE_ENTRY: Final = "actors.exchange.actor:run"

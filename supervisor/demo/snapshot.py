@@ -8,12 +8,12 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from actors.runtime.asking import ask
+from actors.runtime.channel.asking import ask
 from protocols.errors import UpbitdError
-from supervisor.control_messages import Answer, Command
+from supervisor.control.messages import Answer, Command
+from supervisor.control.status import TreeStatus
 from supervisor.demo.place import last_lines
-from supervisor.run_dir import RunDir
-from supervisor.status import TreeStatus
+from supervisor.running.run_dir import RunDir
 
 ASK_EVERY_S: Final = 0.25
 ANSWER_S: Final = 2.0

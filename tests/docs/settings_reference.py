@@ -18,7 +18,7 @@ from actors.consumers.order_tracker import OrderTrackerSettings
 from actors.consumers.price_monitor import PriceMonitorSettings
 from actors.exchange.quirks import Quirks
 from actors.exchange.settings import AccountSettings, SimulatorSettings
-from supervisor.spec import ChildSpec, SupervisorFlags
+from supervisor.specs.spec import ChildSpec, SupervisorFlags
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 BEGIN = "<!-- tables: python -m tests.docs.settings_reference -->\n"

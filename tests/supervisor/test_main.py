@@ -10,12 +10,12 @@ import click
 import pytest
 
 from protocols.errors import ConnectionLost, SettingsError
-from supervisor import name_clash
 from supervisor.commands import status as status_command
 from supervisor.commands.status import describe_exit, duration
-from supervisor.control_messages import Answer
+from supervisor.control.messages import Answer
+from supervisor.control.status import ChildStatus, LastExit, TreeStatus
 from supervisor.main import COMMANDS, run_command, upbitd
-from supervisor.status import ChildStatus, LastExit, TreeStatus
+from supervisor.startup import name_clash
 
 
 def test_help_lists_every_command_without_importing_it(capsys: pytest.CaptureFixture[str]) -> None:

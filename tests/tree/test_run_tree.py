@@ -8,11 +8,11 @@ from pathlib import Path
 import psutil
 import trio
 
-from actors.runtime.logs import Redaction
-from supervisor.lifecycle import Lifecycle
-from supervisor.run_dir import open_run_dir
-from supervisor.settings import settings_from
-from supervisor.tree import Tree, run_tree
+from actors.runtime.process.logs import Redaction
+from supervisor.running.lifecycle import Lifecycle
+from supervisor.running.run_dir import open_run_dir
+from supervisor.running.tree import Tree, run_tree
+from supervisor.specs.settings import settings_from
 
 TABLES = {
     "child": [

@@ -13,7 +13,7 @@ import pytest
 import trio
 from msgspec import Struct
 
-from actors.runtime.serving import serve_channel
+from actors.runtime.channel.serving import serve_channel
 from protocols.channel.messages import Request
 from protocols.reports import PriceAlert
 from tests.actors.consumers.harness import Source, listen, quiet_log, ticker, until

@@ -9,15 +9,15 @@ import trio.testing
 
 from actors.connections.exchange_settings import ExchangeSettings
 from actors.connections.feed import Feed
-from actors.runtime.counters import Counters
-from actors.runtime.publishing import Publisher, Subscriber
+from actors.runtime.channel.publishing import Publisher, Subscriber
+from actors.runtime.process.counters import Counters
 from protocols.channel.framing import FrameSplitter
 from protocols.channel.messages import Want, Wants
 from protocols.errors import ConnectionLost
 from protocols.upbit.encoding import encode_message
 from protocols.upbit.messages import Message
 from protocols.upbit.requests import Format, SubscriptionRequest, parse_request
-from tests.actors.runtime.channel_pair import capturing_log, trade
+from tests.actors.runtime.channel.channel_pair import capturing_log, trade
 
 
 class FakeConnection:

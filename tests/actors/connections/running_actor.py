@@ -13,12 +13,12 @@ import wsproto.events
 from structlog.testing import LogCapture
 
 from actors.runtime.actor import Actor
-from actors.runtime.counters import Counters
-from actors.runtime.publishing import Publisher
+from actors.runtime.channel.publishing import Publisher
+from actors.runtime.process.counters import Counters
 from protocols.channel.framing import FrameSplitter
 from protocols.channel.messages import Request
 from protocols.control.messages import FromChild
-from tests.actors.runtime.channel_pair import capturing_log
+from tests.actors.runtime.channel.channel_pair import capturing_log
 
 LIMIT_S = 20.0
 

@@ -7,7 +7,7 @@ import pytest
 
 from actors.connections.exchange_settings import ExchangeSettings
 from actors.connections.private import PrivateSettings
-from actors.runtime.check import CheckRequest, ChildToCheck, check
+from actors.runtime.settings.check import CheckRequest, ChildToCheck, check
 from protocols.errors import SettingsError
 
 ABOVE_ZERO = (

@@ -14,7 +14,7 @@ from protocols.upbit.messages import ErrorFrame, Status, SubscriptionEntry, Subs
 from protocols.upbit.requests import Format
 from protocols.upbit.topics import Topic
 from tests.actors.connections.fake_exchange import FakeConnection, Rig, quiet
-from tests.actors.runtime.channel_pair import trade
+from tests.actors.runtime.channel.channel_pair import trade
 
 BTC, ETH = "trade/KRW-BTC", "trade/KRW-ETH"
 

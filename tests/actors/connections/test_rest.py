@@ -11,9 +11,9 @@ import trio.testing
 
 from actors.connections import rest
 from actors.connections.rest import QuotationRest
-from actors.runtime.counters import Counters
+from actors.runtime.process.counters import Counters
 from protocols.errors import ConnectionLost, DecodeFailure, ExchangeRefused, SettingsError
-from tests.actors.runtime.channel_pair import capturing_log
+from tests.actors.runtime.channel.channel_pair import capturing_log
 
 MARKETS = [{"market": "KRW-BTC", "korean_name": "비트코인", "english_name": "Bitcoin"}]
 Answer = tuple[int, dict[str, str], bytes]

@@ -13,11 +13,11 @@ import structlog
 import trio
 
 from actors.runtime.actor import Actor
-from actors.runtime.asking import ask
-from actors.runtime.counters import Counters
-from actors.runtime.dialling import Dial
-from actors.runtime.publishing import Publisher, Stream
-from actors.runtime.serving import serve_channel
+from actors.runtime.channel.asking import ask
+from actors.runtime.channel.dialling import Dial
+from actors.runtime.channel.publishing import Publisher, Stream
+from actors.runtime.channel.serving import serve_channel
+from actors.runtime.process.counters import Counters
 from protocols.channel.messages import Event
 from protocols.control.messages import FromChild, Ready
 from protocols.upbit.messages import Asset, MyAsset, MyOrder, Ticker

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.consumers.market_scanner import MarketScannerSettings, Scan, run
-from actors.runtime.counters import Counters
-from actors.runtime.dialling import Dial
+from actors.runtime.channel.dialling import Dial
+from actors.runtime.process.counters import Counters
 from protocols.errors import ConnectionLost
 from protocols.reports import Report, SurgeAlert, TurnoverAlert
 from protocols.upbit.markets import MarketInfo

@@ -5,8 +5,8 @@ import msgspec
 import pytest
 
 from actors.consumers.price_monitor import PriceBoard, PriceMonitorSettings, run
-from actors.runtime.counters import Counters
-from actors.runtime.dialling import Dial
+from actors.runtime.channel.dialling import Dial
+from actors.runtime.process.counters import Counters
 from protocols.reports import PriceAlert, Report
 from tests.actors.consumers.harness import event, first_event, quiet_log, running, ticker
 

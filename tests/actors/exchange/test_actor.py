@@ -9,8 +9,8 @@ from trio.testing import MockClock
 from actors.exchange.actor import make_stage, open_exchange, run, serve
 from actors.exchange.settings import AccountSettings, SimulatorSettings
 from actors.runtime.actor import Actor
-from actors.runtime.counters import Counters
-from actors.runtime.publishing import Publisher
+from actors.runtime.channel.publishing import Publisher
+from actors.runtime.process.counters import Counters
 from protocols.control.messages import FromChild, Ready
 from protocols.errors import SettingsError
 from tests.actors.exchange.conftest import START, START_MS

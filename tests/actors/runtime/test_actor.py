@@ -7,9 +7,9 @@ import structlog
 import trio
 
 from actors.runtime.actor import Actor, Secrets
-from actors.runtime.counters import Counters
-from actors.runtime.publishing import Publisher
-from actors.runtime.serving import serve_channel
+from actors.runtime.channel.publishing import Publisher
+from actors.runtime.channel.serving import serve_channel
+from actors.runtime.process.counters import Counters
 from protocols.channel.messages import Event, Up
 from protocols.control.messages import FromChild, Parked, Ready, Unparked
 

@@ -1,0 +1,308 @@
+"""What an actor serves: topics, who wants them and how, their last values, and the numbering of their events.
+
+No I/O here. A link (`actors.runtime.channel.serving`) attaches a subscriber with an outbox; whoever produces calls
+`publish` for each message and `flush` once for each batch. An event is encoded once; the same bytes go to every
+subscriber.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Final, Protocol
+
+import msgspec
+
+from actors.runtime.channel.streams import Body, Stream
+from protocols.channel.framing import HEADER, pack_frame
+from protocols.channel.messages import (
+    CACHED,
+    LIVE,
+    Accepted,
+    Down,
+    Reply,
+    Request,
+    SourceLink,
+    Up,
+    Want,
+    WantProblem,
+    Wants,
+    Welcome,
+)
+from protocols.channel.outbox import Outbox
+
+MAX_WANTS: Final = 20_000
+"""Wants of one client: more than every market times every type, units included (855 x 17)."""
+
+MAX_PROBLEMS: Final = 1000
+"""Refused wants of one declaration that are named one by one."""
+
+MIN_SAMPLE_MS: Final = 1
+
+_encode = msgspec.msgpack.Encoder().encode
+_pack = HEADER.pack
+
+RequestHandler = Callable[[Request], Awaitable[object]]
+
+
+class Counter(Protocol):
+    """The part of an actor's counters that this module needs."""
+
+    def add(self, name: str, n: int = 1) -> None:
+        """Add `n` to a counter."""
+
+    def set(self, name: str, value: float) -> None:
+        """Set a gauge."""
+
+
+class Subscriber:
+    """One attached client: its outbox and what it wants."""
+
+    def __init__(self, outbox: Outbox, name: str) -> None:
+        self.outbox = outbox
+        self.name = name
+        self.wants: dict[str, Want] = {}
+        self.intervals_s: dict[str, float] = {}
+
+    def send(self, message: msgspec.Struct) -> None:
+        """Queue one message that keeps its place among the events."""
+        self.outbox.put_marker(pack_frame(_encode(message)))
+
+
+class Publisher:
+    """Topics of one actor and everybody who takes them.
+
+    Attributes:
+        epoch: grows by one with each new connection to the source. It begins at the time of day in ms, so that it grows
+            over restarts of the actor and of the whole tree as well: nobody connects a thousand times a second.
+        refuse: asked for each newly wanted topic; returns why it cannot be served, or "" when it can.
+        on_wanted: called when the set of wanted topics changed.
+        keeps: whether a topic that nobody takes any more stays, with its numbering and last value.
+    """
+
+    def __init__(self, name: str, incarnation: int, counters: Counter, *, epoch: int | None = None) -> None:
+        self.name = name
+        self.incarnation = incarnation
+        self.epoch = time.time_ns() // 1_000_000 if epoch is None else epoch
+        self.link: SourceLink = "none"
+        self.link_reason = ""
+        self.refuse: Callable[[str], str] = self._refuse_unoffered
+        self.on_wanted: Callable[[], None] = _nothing
+        self.keeps: Callable[[str], bool] = lambda _topic: False
+        self.streams: dict[str, Stream] = {}
+        self._offered: frozenset[str] = frozenset()
+        self._remembered: set[str] = set()
+        self._subscribers: set[Subscriber] = set()
+        self._unflushed: list[Callable[[], None]] = []
+        self._handlers: dict[str, RequestHandler] = {}
+        self.counters = counters
+        self._down_since_ns: int | None = None
+        self._numbers_used = 0
+
+    # What the actor does.
+
+    def offer(self, topics: Iterable[str]) -> None:
+        """Serve just these topics, from the start; for actors whose topics are their own."""
+        self._offered = frozenset(topics)
+        for topic in self._offered:
+            self.remember(topic, 1)
+
+    def remember(self, topic: str, count: int) -> None:
+        """Keep a topic whether anybody wants it or not, with its last `count` events for those who come later."""
+        self._remembered.add(topic)
+        self.streams.setdefault(topic, Stream(topic, remembered=count))
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """Topics that at least one subscriber wants."""
+        return frozenset(topic for topic, stream in self.streams.items() if stream.is_wanted)
+
+    def publish(self, stream: Stream, body: Body, received_ns: int, wall_ns: int, origin: int = LIVE) -> None:
+        """Number, encode and queue one event for everybody who takes its topic; call `flush` after the batch.
+
+        `received_ns` is monotonic, `wall_ns` the time of day; both of the moment the bytes arrived.
+        """
+        stream.sequence = sequence = stream.sequence + 1
+        topic, epoch = stream.topic, self.epoch
+        stream.recent.append((body, epoch, sequence, received_ns, wall_ns))
+        # The same bytes as an encoded `Event`, without building one.
+        payload = _encode(("event", topic, epoch, sequence, received_ns, wall_ns, origin, body))
+        frame = _pack(len(payload), 0) + payload
+        for outbox in stream.every:
+            outbox.put_every(topic, epoch, sequence, frame)
+        for outbox in stream.latest:
+            outbox.put_latest(topic, epoch, sequence, frame)
+        for outbox in stream.sampled:
+            outbox.put_sampled(topic, epoch, sequence, frame)
+        if stream.selective and stream.put_selectively(body, epoch, frame):
+            # A one-shot want is served: free its topic for the next request to the exchange.
+            self.drop_unwanted((topic,))
+            self.on_wanted()
+
+    def announce(self, topic: str, body: Body) -> None:
+        """Publish one event of the actor's own making, now."""
+        self.publish(self.streams[topic], body, time.monotonic_ns(), time.time_ns())
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what was queued since the last flush: one write for each link, unless one is in flight there."""
+        if self._unflushed:
+            writers, self._unflushed = self._unflushed, []
+            for write in writers:
+                write()
+
+    def go_up(self, *, now_ns: int) -> None:
+        """A new connection to the source works: begin its epoch, numbering from 1, and tell everybody."""
+        self.epoch += 1
+        self._numbers_used = 0
+        for stream in self.streams.values():
+            stream.sequence = 0
+        outage_s = 0.0 if self._down_since_ns is None else (now_ns - self._down_since_ns) / 1e9
+        self._down_since_ns = None
+        self.link, self.link_reason = "up", ""
+        self._tell(Up(self.epoch, outage_s, now_ns))
+
+    def go_down(self, reason: str, *, now_ns: int, parked: bool = False) -> None:
+        """The source is gone; tell everybody once for each outage, and again when it turns to parked or back."""
+        link: SourceLink = "parked" if parked else "down"
+        is_news = self.link != link
+        self.link, self.link_reason = link, reason
+        if self._down_since_ns is None:
+            self._down_since_ns = now_ns
+        if is_news:
+            self._tell(Down(self.epoch, reason, now_ns, parked))
+
+    def report_problem(self, topic: str, reason: str) -> None:
+        """Tell just those who want a topic that it is not being served."""
+        for subscriber in self._subscribers:
+            if topic in subscriber.wants:
+                subscriber.send(WantProblem(topic, reason))
+        self.flush()
+
+    def drop_unwanted(self, topics: Iterable[str]) -> None:
+        """Free those of these topics that nobody takes and nobody keeps, so that old wants do not stay in memory."""
+        for topic in tuple(topics):
+            stream = self.streams.get(topic)
+            is_kept = topic in self._remembered or self.keeps(topic)
+            if stream is not None and not stream.is_wanted and not is_kept:
+                # A topic that comes back within the epoch must not use a number twice.
+                self._numbers_used = max(self._numbers_used, stream.sequence)
+                del self.streams[topic]
+
+    def on_request(self, method: str, handler: RequestHandler) -> None:
+        """Answer requests of this method; what the handler returns is sent back as msgpack."""
+        self._handlers[method] = handler
+
+    # What a link does.
+
+    def attach(self, name: str, write: Callable[[], None]) -> Subscriber:
+        """Add a client and greet it with who serves and how its source stands.
+
+        `write` is called from `flush` when there is something in the subscriber's outbox; it must not block.
+        """
+        subscriber = Subscriber(Outbox(partial(self._unflushed_add, write)), name)
+        self._subscribers.add(subscriber)
+        subscriber.send(Welcome(self.name, self.incarnation, self.epoch, self.link, self.link_reason))
+        return subscriber
+
+    def detach(self, subscriber: Subscriber) -> None:
+        """Remove a client and free what only it wanted."""
+        self._subscribers.discard(subscriber)
+        self._apply(subscriber, {})
+
+    def set_wants(self, subscriber: Subscriber, wants: Wants) -> None:
+        """Hold exactly these wants for a client from here on; the others' topics go on untouched.
+
+        Wants that cannot be served are answered with a `WantProblem` each and left out. Newly wanted topics with a
+        known last value are answered with it at once, marked `CACHED`.
+        """
+        accepted: dict[str, Want] = {}
+        refused: list[WantProblem] = []
+        for want in wants.wants[:MAX_WANTS]:
+            reason = "" if want.topic in subscriber.wants else self.refuse(want.topic)
+            if reason:
+                refused.append(WantProblem(want.topic, reason, is_held=False))
+            else:
+                accepted[want.topic] = want
+        if len(wants.wants) > MAX_WANTS:
+            reason = f"this one and those behind it: more than {MAX_WANTS} wants of one client"
+            refused.append(WantProblem(wants.wants[MAX_WANTS].topic, reason, is_held=False))
+        if refused:
+            self.counters.add("wants_refused", len(refused))
+        for problem in refused[:MAX_PROBLEMS]:
+            subscriber.send(problem)
+        for problem in refused[MAX_PROBLEMS : MAX_PROBLEMS + 1]:
+            subscriber.send(
+                WantProblem(problem.topic, f"{problem.reason} (and others, {len(refused)} in all)", is_held=False)
+            )
+        self._apply(subscriber, accepted)
+        subscriber.send(Accepted(wants.version))
+        self.flush()
+
+    async def answer(self, request: Request) -> Reply:
+        """Call the handler of one request; an unknown method or a refusal comes back as the reply's error."""
+        handler = self._handlers.get(request.method)
+        if handler is None:
+            known = ", ".join(sorted(self._handlers)) or "none"
+            return Reply(request.id, f"{self.name} does not answer {request.method!r}; it answers {known}", _NIL)
+        result = await handler(request)
+        try:
+            return Reply(request.id, "", msgspec.Raw(_encode(result)))
+        except (TypeError, ValueError, OverflowError) as error:
+            return Reply(request.id, f"{self.name}: the answer to {request.method!r} cannot be sent: {error}", _NIL)
+
+    # Inside.
+
+    def _apply(self, subscriber: Subscriber, wants: dict[str, Want]) -> None:
+        old = subscriber.wants
+        subscriber.wants = wants
+        changed = [topic for topic, want in old.items() if wants.get(topic) != want]
+        for topic in changed:
+            if topic in self.streams:  # A one-shot want that was served may have left nothing behind.
+                self.streams[topic].remove(subscriber, old[topic])
+            if topic not in wants:
+                subscriber.outbox.forget(topic)
+        subscriber.intervals_s = {
+            topic: max(want.sample_ms, MIN_SAMPLE_MS) / 1000
+            for topic, want in wants.items()
+            if want.delivery == "sampled"
+        }
+        for topic, want in wants.items():
+            if old.get(topic) != want:
+                changed.append(topic)
+                self._begin(subscriber, topic, want, is_new=topic not in old)
+        if changed:
+            self.drop_unwanted(changed)
+            self.on_wanted()
+
+    def _begin(self, subscriber: Subscriber, topic: str, want: Want, *, is_new: bool) -> None:
+        stream = self.streams.get(topic)
+        if stream is None:
+            stream = self.streams[topic] = Stream(topic)
+            stream.sequence = self._numbers_used
+        if is_new and stream.recent and want.preference != "realtime_only":
+            for body, epoch, sequence, received_ns, wall_ns in stream.recent:
+                cached = _encode(("event", topic, epoch, sequence, received_ns, wall_ns, CACHED, body))
+                subscriber.outbox.put_every(topic, epoch, sequence, pack_frame(cached))
+            if want.preference == "snapshot_only":
+                return
+        stream.add(subscriber, want)
+
+    def _tell(self, marker: Up | Down) -> None:
+        for subscriber in self._subscribers:
+            subscriber.send(marker)
+        self.flush()
+
+    def _unflushed_add(self, write: Callable[[], None]) -> None:
+        self._unflushed.append(write)
+
+    def _refuse_unoffered(self, topic: str) -> str:
+        if topic in self._offered:
+            return ""
+        return f"{self.name} serves no {topic!r}; it serves {', '.join(sorted(self._offered)) or 'no topics'}"
+
+
+_NIL: Final = msgspec.Raw(_encode(None))
+
+
+def _nothing() -> None:
+    """Stand in for `on_wanted` while nobody listens."""

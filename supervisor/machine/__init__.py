@@ -1,0 +1,1 @@
+"""What to do: events in, actions out. No process, no clock, no log."""

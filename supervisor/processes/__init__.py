@@ -1,0 +1,1 @@
+"""Doing it to one process: start, watch, listen, stop, collect."""

@@ -1,0 +1,68 @@
+"""The history of the tree: one JSON object a line in RUN_DIR/lifecycle.jsonl, for programs that watch or test it."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from actors.runtime.process.logs import Redaction, get_logger
+from protocols.errors import SettingsError
+
+ROTATE_BYTES: Final = 16 * 1024 * 1024
+"""At this size the file is renamed to `.1`, which replaces an older one: 32 MiB of history at most."""
+
+
+class Lifecycle:
+    """Appends events; every line is written with one system call and is on its way before the next decision.
+
+    Raises:
+        SettingsError: the file cannot be opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        redaction: Redaction | None = None,
+        rotate_bytes: int = ROTATE_BYTES,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._path = path
+        self._redaction = Redaction() if redaction is None else redaction
+        self._rotate_bytes = rotate_bytes
+        self._monotonic_ns = monotonic_ns
+        self._lost = 0
+        try:
+            self._fd = self._open()
+        except OSError as error:
+            raise SettingsError(
+                f"lifecycle events cannot be written to {path}: {error.strerror}; choose another file"
+            ) from error
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def write(self, event: str, *, child: str | None, pid: int | None, **fields: object) -> None:
+        """Append one event with the monotonic time `t_ns`; extra `fields` follow. No secret gets out."""
+        common = {"event": event, "child": child, "pid": pid, "t_ns": self._monotonic_ns()}
+        line = msgspec.json.encode(self._redaction.fields({**common, **fields})) + b"\n"
+        try:
+            if os.fstat(self._fd).st_size + len(line) > self._rotate_bytes:
+                self._rotate()
+            os.write(self._fd, line)
+        except OSError as error:
+            # A full disk must not end the tree: the same facts are in the log.
+            self._lost += 1
+            get_logger(actor="supervisor").error("lifecycle.lost", lost=self._lost, error=str(error))
+
+    def _rotate(self) -> None:
+        self._path.replace(self._path.with_name(self._path.name + ".1"))
+        full, self._fd = self._fd, self._open()
+        os.close(full)
+
+    def close(self) -> None:
+        """Close the file; further writes are an error."""
+        os.close(self._fd)

@@ -1,0 +1,155 @@
+import socket
+
+import msgspec
+import pytest
+import trio
+
+from actors.runtime.process.control_link import ControlLink, receive_start, send_last_words
+from actors.runtime.process.counters import Counters
+from actors.runtime.process.heartbeat import Progress, run_heartbeat
+from protocols.channel.framing import FrameSplitter, pack_frame
+from protocols.control.messages import Failed, FromChild, Heartbeat, Parked, Ready, Start, Stop, Unparked
+from protocols.errors import ChannelError, ConnectionLost
+
+START = Start("a", "m:run", msgspec.Raw(msgspec.msgpack.encode({"x": 1})), {"K": "v"}, "/run", 2, 1.0)
+
+encode = msgspec.msgpack.encode
+
+
+def frames(data: bytes) -> list[FromChild]:
+    return [msgspec.msgpack.decode(payload, type=FromChild) for payload, _merged in FrameSplitter().feed(data)]
+
+
+@pytest.fixture
+def listener() -> socket.socket:
+    return socket.socket(socket.AF_UNIX)
+
+
+def test_start_comes_with_the_listening_socket_and_keeps_what_followed(listener: socket.socket) -> None:
+    ours, theirs = socket.socketpair()
+    stop = pack_frame(encode(Stop(1.0)))
+    with ours, theirs, listener:
+        socket.send_fds(ours, [pack_frame(encode(START)) + stop], [listener.fileno()])
+        start, received, rest = receive_start(theirs)
+        with received:
+            assert received.family == socket.AF_UNIX
+    assert (start.name, start.incarnation, start.secrets) == ("a", 2, {"K": "v"})
+    assert rest == stop
+
+
+def test_start_may_come_in_pieces(listener: socket.socket) -> None:
+    ours, theirs = socket.socketpair()
+    frame = pack_frame(encode(START))
+    with ours, theirs, listener:
+        socket.send_fds(ours, [frame[:3]], [listener.fileno()])
+        ours.sendall(frame[3:])
+        start, received, _rest = receive_start(theirs)
+        received.close()
+    assert start.entry == "m:run"
+
+
+def test_a_supervisor_that_ends_before_start_is_noticed() -> None:
+    ours, theirs = socket.socketpair()
+    ours.close()
+    with theirs, pytest.raises(ConnectionLost, match="before it sent"):
+        receive_start(theirs)
+
+
+def test_a_first_frame_that_is_no_start_is_refused() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(pack_frame(encode(Stop(1.0))))
+        with pytest.raises(ChannelError, match="expected start with one descriptor, got Stop"):
+            receive_start(theirs)
+
+
+UNREADABLE_PAYLOADS = [b"", b"garbage", b"\x92\xa4stop\xa1\xff", b"\x99\xa5start\xa1\xff", b"\x91" * 100_000]
+
+
+@pytest.mark.parametrize("payload", UNREADABLE_PAYLOADS, ids=["empty", "garbage", "type", "no UTF-8", "too deep"])
+def test_a_start_that_cannot_be_read_is_a_channel_error(payload: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(pack_frame(payload))
+        with pytest.raises(ChannelError, match="control link: message not understood"):
+            receive_start(theirs)
+
+
+@pytest.mark.parametrize("payload", UNREADABLE_PAYLOADS, ids=["empty", "garbage", "type", "no UTF-8", "too deep"])
+async def test_a_message_that_cannot_be_read_is_a_channel_error(payload: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(pack_frame(payload))
+        with pytest.raises(ChannelError, match="control link: message not understood"):
+            await ControlLink(theirs).run_reader(stop=lambda _stop: None, orphaned=lambda: None)
+
+
+async def test_only_the_newest_of_each_kind_is_told() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        link = ControlLink(theirs)
+        for message in (
+            Ready(1),
+            Heartbeat(1, {}),
+            Parked("a"),
+            Heartbeat(2, {}),
+            Unparked(),
+            Heartbeat(3, {"n": 1}),
+        ):
+            link.tell(message)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(link.run_writer)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        assert frames(ours.recv(4096)) == [Ready(1), Unparked(), Heartbeat(3, {"n": 1})]
+        link.tell(Parked("late"))
+        assert link.untold() == [Parked("late")]
+        assert link.untold() == []
+
+
+async def test_stop_is_handed_in_also_when_it_came_with_the_start() -> None:
+    ours, theirs = socket.socketpair()
+    stops: list[Stop] = []
+    ends: list[str] = []
+    with theirs:
+        link = ControlLink(theirs, already_read=pack_frame(encode(Stop(1.0))))
+        ours.sendall(pack_frame(encode(Stop(2.0))))
+        ours.close()
+        await link.run_reader(stop=stops.append, orphaned=lambda: ends.append("gone"))
+    assert stops == [Stop(1.0), Stop(2.0)]
+    assert ends == ["gone"]
+
+
+async def test_a_supervisor_that_is_gone_ends_the_writer_quietly() -> None:
+    ours, theirs = socket.socketpair()
+    ours.close()
+    with theirs:
+        link = ControlLink(theirs)
+        link.tell(Ready(1))
+        with trio.fail_after(10):
+            await link.run_writer()
+        link.tell(Heartbeat(1, {}))
+        assert link.untold() == [Heartbeat(1, {})]  # Nobody takes it any more.
+        send_last_words(theirs, Failed("x", "y"))
+        ends: list[str] = []
+        await link.run_reader(stop=lambda _stop: None, orphaned=lambda: ends.append("gone"))
+        assert ends == ["gone"]
+
+
+async def test_heartbeats_carry_counters_and_progress(autojump_clock: trio.testing.MockClock) -> None:
+    told: list[Heartbeat] = []
+    counters, progress = Counters(), Progress()
+    counters.add("frames")
+    counters.add("frames", 2)
+    counters.set("queue", 7)
+    with trio.move_on_after(2.5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: run_heartbeat(told.append, every_s=1.0, progress=progress, counters=counters))
+            await trio.sleep(0.5)
+            progress.consumed += 5
+            counters.set("queue", 0)
+    assert told == [
+        Heartbeat(0, {"frames": 3, "queue": 7}),
+        Heartbeat(5, {"frames": 3, "queue": 0}),
+        Heartbeat(5, {"frames": 3, "queue": 0}),
+    ]

@@ -1,0 +1,142 @@
+import json
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.runtime.process.logs import MASK, Redaction, configure_logs, get_logger
+
+SECRET = "aB3-secret-key-of-forty-characters-xyzzy"
+JWT = "eyJhbGciOiJIUzUxMiJ9.eyJhY2Nlc3Nfa2V5IjoieCJ9.c2lnbmF0dXJl"
+
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Leave the process's logging as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+def read(capfd: Capture) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+
+
+def test_a_line_is_one_json_object_with_time_level_and_bound_fields(capfd: Capture) -> None:
+    configure_logs(level="info", redaction=Redaction())
+    get_logger(actor="public", pid=7).info("feed.reconnect", delay_s=0.5, odd=Path("/x"))
+    (line,) = read(capfd)
+    assert line.pop("time")
+    assert line == {
+        "actor": "public",
+        "pid": 7,
+        "event": "feed.reconnect",
+        "delay_s": 0.5,
+        "odd": "PosixPath('/x')",
+        "level": "info",
+    }
+
+
+def test_lines_below_the_level_are_not_written(capfd: Capture) -> None:
+    configure_logs(level="warning", redaction=Redaction())
+    get_logger().info("quiet")
+    get_logger().warning("loud")
+    assert [line["event"] for line in read(capfd)] == ["loud"]
+
+
+def test_libraries_and_warnings_come_out_the_same_way(capfd: Capture) -> None:
+    configure_logs(level="info", redaction=Redaction([SECRET]))
+    logging.getLogger("httpx").error("failed with %s", SECRET)
+    logging.getLogger("httpx").info("details are not wanted")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=True)
+        warnings.warn("careful", UserWarning, stacklevel=1)
+    first, second = read(capfd)
+    assert (first["logger"], first["event"], first["level"]) == ("httpx", f"failed with {MASK}", "error")
+    assert "careful" in str(second["event"])
+
+
+def test_a_traceback_is_a_field_without_secrets(capfd: Capture) -> None:
+    configure_logs(level="info", redaction=Redaction([SECRET]))
+    get_logger().error("broken", exc_info=ValueError(SECRET))
+    (line,) = read(capfd)
+    assert "ValueError: ***" in str(line["exception"])
+
+
+def test_a_reader_that_is_gone_does_not_end_the_writer() -> None:
+    code = (
+        "from actors.runtime.process.logs import Redaction, configure_logs, get_logger\n"
+        "configure_logs(level='info', redaction=Redaction()); get_logger().info('x'); print('on')"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], stderr=writer, stdout=subprocess.PIPE, check=True, text=True
+        )
+    finally:
+        os.close(writer)
+    assert done.stdout == "on\n"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("text", f"key is {SECRET}!"),
+        ("nested", {"list": [("x", SECRET)], "set": {SECRET}}),
+        ("odd", ValueError(SECRET)),
+        ("header", f"Authorization: Bearer {JWT}"),
+        ("jwt", f"sent {JWT} twice"),
+        ("access_key", "anything"),
+        ("Authorization", ["anything"]),
+        ("inner", {"secret_key": "anything", "token": "anything"}),
+    ],
+)
+def test_secrets_are_masked_wherever_they_stand(field: str, value: object) -> None:
+    shown = json.dumps(Redaction([SECRET]).fields({field: value}))
+    assert MASK in shown
+    for hidden in (SECRET, JWT, "anything"):
+        assert hidden not in shown
+
+
+def test_plain_values_pass_unchanged() -> None:
+    fields = {"event": "ticker", "price": 1.5, "count": 3, "none": None, "flag": True, "list": ["a", 1]}
+    assert Redaction([SECRET]).fields(fields) == fields
+
+
+def test_an_empty_or_tiny_secret_does_not_mask_everything() -> None:
+    assert Redaction(["", "ab"]).text("abc ab") == "abc ab"
+
+
+def test_a_secret_that_is_learnt_later_is_masked_from_then_on() -> None:
+    redaction = Redaction(["first-secret"])
+    for _ in range(2):
+        redaction.learn("second-secret")
+    redaction.learn("ab")
+    assert redaction.text("first-secret second-secret ab") == f"{MASK} {MASK} ab"
+
+
+@given(
+    secrets=st.lists(st.text(st.characters(codec="ascii", exclude_characters="*"), min_size=4), min_size=1, max_size=4),
+    around=st.text(max_size=20),
+)
+def test_no_known_secret_survives(secrets: list[str], around: str) -> None:
+    redaction = Redaction(secrets)
+    for secret in secrets:
+        assert secret not in redaction.text(around + secret + around)

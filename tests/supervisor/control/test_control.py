@@ -1,0 +1,185 @@
+import contextlib
+import os
+import resource
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import trio
+
+from supervisor.control.client import CommandRefused, NoSupervisor, SupervisorUnreachable, UnknownName, ask
+from supervisor.control.messages import MAX_LINE_BYTES, Answer, Command
+from supervisor.control.server import serve_control
+from supervisor.control.status import TreeStatus
+from supervisor.machine.machine_types import UnknownChild
+from supervisor.running.run_dir import RunDir, open_run_dir
+
+STATUS = TreeStatus(pid=1, state="running", uptime_s=2.0, run_dir="/r", children=())
+
+
+class OwnTree:
+    """What a tree offers to commands, without processes."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.may_finish = trio.Event()
+
+    def status(self) -> TreeStatus:
+        self.asked.append("status")
+        return STATUS
+
+    async def restart(self, name: str) -> str:
+        if name != "a":
+            raise UnknownChild(f"no child named {name!r}")
+        await self.may_finish.wait()
+        return "ready"
+
+    def ask_to_stop(self) -> None:
+        self.asked.append("stop")
+
+
+@contextlib.asynccontextmanager
+async def serving(run_dir: RunDir, tree: OwnTree) -> AsyncIterator[None]:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve_control, run_dir.listen(run_dir.control_socket), tree)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> RunDir:
+    return open_run_dir(tmp_path / "run")
+
+
+async def in_thread(run_dir: RunDir, command: Command) -> Answer:
+    return await trio.to_thread.run_sync(ask, run_dir.control_socket, command)
+
+
+async def test_commands_are_answered(run_dir: RunDir) -> None:
+    tree = OwnTree()
+    tree.may_finish.set()
+    async with serving(run_dir, tree):
+        assert (await in_thread(run_dir, Command("status"))).status == STATUS
+        assert (await in_thread(run_dir, Command("restart", "a"))).state == "ready"
+        await in_thread(run_dir, Command("stop"))
+        with pytest.raises(UnknownName, match="no child named 'b'"):
+            await in_thread(run_dir, Command("restart", "b"))
+        with pytest.raises(CommandRefused, match="unknown verb 'dance'; known: status, restart, stop"):
+            await in_thread(run_dir, Command("dance"))
+    assert tree.asked == ["status", "stop"]
+
+
+async def test_a_command_that_takes_long_holds_up_no_other(run_dir: RunDir) -> None:
+    tree = OwnTree()
+    async with serving(run_dir, tree), trio.open_nursery() as nursery:
+        nursery.start_soon(in_thread, run_dir, Command("restart", "a"))
+        assert (await in_thread(run_dir, Command("status"))).status == STATUS
+        tree.may_finish.set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"garbage\n",
+        b'{"verb": 5}\n',
+        b'{"verb": "status", "colour": 1}\n',
+        b"\xff\n",
+        b'{"verb":"\xff"}\n',
+        b'{"verb":"status","x":' + b"[" * 50_000 + b"\n",
+        b"[" * 50_000 + b"\n",
+    ],
+)
+async def test_a_request_that_is_not_understood_is_answered_and_the_client_goes_on(
+    run_dir: RunDir, line: bytes
+) -> None:
+    async with serving(run_dir, OwnTree()):
+        stream = await trio.open_unix_socket(os.fspath(run_dir.control_socket))
+        async with stream:
+            await stream.send_all(line)
+            assert b"request not understood" in await stream.receive_some()
+            await stream.send_all(b'{"verb":"status"}\n')
+            assert msgspec.json.decode(await stream.receive_some(), type=Answer).status == STATUS
+
+
+async def test_an_endless_line_ends_the_connection(run_dir: RunDir) -> None:
+    async with serving(run_dir, OwnTree()):
+        stream = await trio.open_unix_socket(os.fspath(run_dir.control_socket))
+        async with stream:
+            with contextlib.suppress(trio.BrokenResourceError):
+                await stream.send_all(b"x" * (2 * MAX_LINE_BYTES))
+            with contextlib.suppress(trio.BrokenResourceError):
+                while await stream.receive_some():
+                    pass
+        assert (await in_thread(run_dir, Command("status"))).status == STATUS
+
+
+async def test_a_lack_of_descriptors_only_delays_clients(
+    run_dir: RunDir, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(run_dir, OwnTree()):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(os.fspath(run_dir.control_socket))
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+            lowest_free = os.dup(0)
+            os.close(lowest_free)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limit[1]))
+            try:
+                while not caplog.records:
+                    await trio.lowlevel.checkpoint()
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+            assert "accept" in caplog.text
+            client.sendall(b'{"verb":"status"}\n')
+            await trio.lowlevel.wait_readable(client)
+            assert msgspec.json.decode(client.recv(4096), type=Answer).status == STATUS
+
+
+async def test_more_clients_than_the_limit_are_turned_away_and_the_others_stay(
+    run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supervisor.control.server.MAX_CLIENTS", 1)
+    async with serving(run_dir, OwnTree()):
+        path = os.fspath(run_dir.control_socket)
+        async with await trio.open_unix_socket(path) as first:
+            await first.send_all(b'{"verb":"status"}\n')
+            await first.receive_some()
+            async with await trio.open_unix_socket(path) as second:
+                assert await second.receive_some() == b""
+            await first.send_all(b'{"verb":"status"}\n')
+            assert await first.receive_some() != b""
+
+
+async def test_another_user_is_not_served(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supervisor.control.server.is_same_user", lambda _connection: False)
+    async with serving(run_dir, OwnTree()):
+        stream = await trio.open_unix_socket(os.fspath(run_dir.control_socket))
+        async with stream:
+            assert await stream.receive_some() == b""
+
+
+def test_no_supervisor_is_one_clear_error(run_dir: RunDir) -> None:
+    with pytest.raises(NoSupervisor, match=r"no supervisor runs in .* start one with `upbitd run`"):
+        ask(run_dir.control_socket, Command("status"))
+
+
+def test_a_supervisor_that_does_not_answer_is_given_up(run_dir: RunDir) -> None:
+    with run_dir.listen(run_dir.control_socket), pytest.raises(SupervisorUnreachable, match="did not answer"):
+        ask(run_dir.control_socket, Command("status"), limit_s=0.05)
+
+
+@pytest.mark.parametrize("line", [b'{"error":"\xff"}\n', b"[" * 50_000 + b"\n", b"garbage\n", b"\n"])
+async def test_an_answer_that_cannot_be_read_is_one_clear_error(run_dir: RunDir, line: bytes) -> None:
+    with run_dir.listen(run_dir.control_socket) as listener:
+
+        def answer_badly() -> None:
+            connection, _address = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(line)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, answer_badly)
+            with pytest.raises(SupervisorUnreachable, match="did not answer"):
+                await in_thread(run_dir, Command("status"))

@@ -1,0 +1,45 @@
+import socket
+
+import msgspec
+import pytest
+import trio
+
+from protocols.channel.framing import pack_frame
+from protocols.control.messages import FromChild, Parked, Ready
+from protocols.errors import ChannelError
+from supervisor.processes.control_stream import ControlStream
+
+encode = msgspec.msgpack.encode
+
+
+async def heard(data: bytes) -> list[FromChild]:
+    """What is handed in when a child sends these bytes and ends."""
+    ours, theirs = socket.socketpair()
+    told: list[FromChild] = []
+    with ours, theirs:
+        theirs.sendall(data)
+        theirs.shutdown(socket.SHUT_WR)
+        with trio.fail_after(10):
+            await ControlStream(ours).run_reader(told.append)
+    return told
+
+
+async def test_messages_are_handed_in_until_the_link_ends() -> None:
+    assert await heard(pack_frame(encode(Ready(7))) + pack_frame(encode(Parked("x")))) == [Ready(7), Parked("x")]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"garbage",
+        b"\x92\xa6parked\xa1\xff",
+        b"\x93\xa9heartbeat\x00" + b"\x91" * 5000,
+        b"\x91" * 100_000,
+        encode(["ready", "seven"]),
+    ],
+    ids=["empty", "garbage", "no UTF-8", "too deep inside", "too deep", "wrong type"],
+)
+async def test_bytes_that_cannot_be_read_end_the_link_with_a_channel_error(payload: bytes) -> None:
+    with pytest.raises(ChannelError, match="control link: message not understood"):
+        await heard(pack_frame(payload))

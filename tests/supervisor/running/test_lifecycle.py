@@ -1,0 +1,64 @@
+import json
+from pathlib import Path
+
+import pytest
+import structlog.testing
+
+from actors.runtime.process.logs import Redaction
+from protocols.errors import SettingsError
+from supervisor.running.lifecycle import Lifecycle
+
+
+def test_events_are_lines_of_json_with_the_monotonic_time(tmp_path: Path) -> None:
+    lifecycle = Lifecycle(tmp_path / "l.jsonl", monotonic_ns=lambda: 42)
+    lifecycle.write("child_started", child="a", pid=7, incarnation=1)
+    lifecycle.write("supervisor_stopped", child=None, pid=1)
+    lifecycle.close()
+    assert [json.loads(line) for line in (tmp_path / "l.jsonl").read_text().splitlines()] == [
+        {"event": "child_started", "child": "a", "pid": 7, "t_ns": 42, "incarnation": 1},
+        {"event": "supervisor_stopped", "child": None, "pid": 1, "t_ns": 42},
+    ]
+
+
+def test_a_new_supervisor_appends(tmp_path: Path) -> None:
+    for _ in range(2):
+        lifecycle = Lifecycle(tmp_path / "l.jsonl")
+        lifecycle.write("child_ready", child="a", pid=7)
+        lifecycle.close()
+    assert len((tmp_path / "l.jsonl").read_text().splitlines()) == 2
+
+
+def test_history_is_bounded_by_two_files(tmp_path: Path) -> None:
+    file = tmp_path / "l.jsonl"
+    lifecycle = Lifecycle(file, rotate_bytes=1000)
+    for number in range(100):
+        lifecycle.write("child_ready", child="a", pid=number)
+    lifecycle.close()
+    assert file.stat().st_size <= 1000
+    assert file.with_name("l.jsonl.1").stat().st_size <= 1000
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["l.jsonl", "l.jsonl.1"]
+    assert json.loads(file.read_text().splitlines()[-1])["pid"] == 99
+
+
+def test_a_full_disk_does_not_end_the_tree_and_the_loss_is_logged_and_counted() -> None:
+    lifecycle = Lifecycle(Path("/dev/full"), rotate_bytes=10**9)
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(2):
+            lifecycle.write("child_ready", child="a", pid=1)
+    lifecycle.close()
+    assert [(line["event"], line["lost"], line["log_level"]) for line in logged] == [
+        ("lifecycle.lost", 1, "error"),
+        ("lifecycle.lost", 2, "error"),
+    ]
+
+
+def test_secrets_are_masked_in_every_field(tmp_path: Path) -> None:
+    lifecycle = Lifecycle(tmp_path / "l.jsonl", redaction=Redaction(["k3y-of-the-owner"]))
+    lifecycle.write("child_parked", child="a", pid=7, reason="refused k3y-of-the-owner")
+    lifecycle.close()
+    assert json.loads((tmp_path / "l.jsonl").read_text())["reason"] == "refused ***"
+
+
+def test_a_file_that_cannot_be_opened_is_named_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"lifecycle events cannot be written to .*/none/x: No such file"):
+        Lifecycle(tmp_path / "none" / "x")

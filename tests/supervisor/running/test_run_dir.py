@@ -1,0 +1,95 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from actors.runtime.run_dir import find_run_dir
+from protocols.errors import SettingsError
+from supervisor.running.run_dir import MAX_SOCKET_PATH_BYTES, RunDir, open_run_dir
+
+
+def test_a_new_directory_is_private(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "a" / "run")
+    assert stat.S_IMODE(run_dir.path.stat().st_mode) == 0o700
+
+
+def test_an_empty_directory_that_is_open_to_others_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir(mode=0o755)
+    assert stat.S_IMODE(open_run_dir(tmp_path / "run").path.stat().st_mode) == 0o700
+
+
+def test_a_directory_with_strange_files_that_is_open_to_others_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o755)
+    (tmp_path / "shared" / "somebody's").touch()
+    with pytest.raises(SettingsError, match="is open to other users"):
+        open_run_dir(tmp_path / "shared")
+    assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o755
+
+
+def test_a_path_that_is_no_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="cannot be used: File exists"):
+        open_run_dir(tmp_path / "file")
+
+
+def test_a_directory_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = tmp_path.stat().st_uid
+    monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+    with pytest.raises(SettingsError, match=f"belongs to user {owner}"):
+        open_run_dir(tmp_path)
+
+
+def test_a_path_too_long_for_sockets_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="too long for a Unix socket"):
+        open_run_dir(tmp_path / ("x" * MAX_SOCKET_PATH_BYTES))
+    run_dir = RunDir(Path("/" + "x" * (MAX_SOCKET_PATH_BYTES - 16)))
+    with pytest.raises(SettingsError, match="too long for a Unix socket"):
+        run_dir.listen(run_dir.child_socket("a_long_name"))
+
+
+def test_the_lock_is_held_by_one_supervisor(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "run")
+    refused = pytest.raises(SettingsError, match=rf"another supervisor \(pid {os.getpid()}\)")
+    with run_dir.locked(), refused, run_dir.locked():
+        pass
+    with run_dir.locked():
+        pass
+
+
+def test_a_lock_that_cannot_be_opened_is_a_settings_error(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "run")
+    (run_dir.path / "lock").mkdir()
+    with pytest.raises(SettingsError, match=r"run/lock cannot be locked: Is a directory"), run_dir.locked():
+        pass
+
+
+def test_an_error_inside_the_lock_is_not_taken_for_one_of_the_lock(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "run")
+    with pytest.raises(FileNotFoundError), run_dir.locked():
+        (tmp_path / "none").read_bytes()
+
+
+def test_a_socket_that_cannot_be_made_is_a_settings_error(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "run")
+    run_dir.control_socket.mkdir()
+    with pytest.raises(SettingsError, match=r"cannot listen on .*/control\.sock: Is a directory"):
+        run_dir.listen(run_dir.control_socket)
+    with pytest.raises(SettingsError, match=r"cannot listen on .*/none/a\.sock: No such file or directory"):
+        run_dir.listen(tmp_path / "none" / "a.sock")
+
+
+def test_a_listening_socket_is_private_and_replaces_a_stale_one(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "run")
+    run_dir.listen(run_dir.control_socket).close()
+    with run_dir.listen(run_dir.control_socket):
+        assert stat.S_IMODE(run_dir.control_socket.stat().st_mode) == 0o600
+
+
+def test_the_directory_is_found_by_option_then_variable_then_default() -> None:
+    environment = {"UPBITD_RUN_DIR": "/by/variable", "XDG_RUNTIME_DIR": "/run/user/5"}
+    assert find_run_dir("/by/option", environment) == Path("/by/option")
+    assert find_run_dir(None, environment) == Path("/by/variable")
+    assert find_run_dir(None, {"XDG_RUNTIME_DIR": "/run/user/5"}) == Path("/run/user/5/upbitd")
+    assert find_run_dir(None, {}) == Path.home() / ".local/state/upbitd/run"

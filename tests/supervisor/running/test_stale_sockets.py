@@ -1,0 +1,52 @@
+"""Sockets of a killed supervisor, and a terminal that is closed, with real processes."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from supervisor.running.run_dir import open_run_dir
+from tests.tree.running_tree import REPOSITORY, UPBITD, children, running_tree
+
+
+def test_only_sockets_are_removed(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "run")
+    for name in ("old", "control"):
+        run_dir.listen(run_dir.child_socket(name)).close()
+    for name in ("file.sock", "lifecycle.jsonl"):
+        (run_dir.path / name).touch()
+    run_dir.remove_stale_sockets()
+    assert sorted(path.name for path in run_dir.path.iterdir()) == ["file.sock", "lifecycle.jsonl"]
+
+
+def test_a_new_supervisor_removes_what_a_killed_one_left_and_at_its_end_its_own(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "run")
+    left = run_dir.listen(run_dir.child_socket("gone_from_settings"))
+    with left, running_tree(tmp_path, children("idle")) as tree:
+        tree.wait_for("child_ready", "a")
+        assert sorted(path.name for path in run_dir.path.glob("*.sock")) == ["a.sock", "control.sock"]
+        assert tree.finish() == 0
+        assert list(run_dir.path.glob("*.sock")) == []
+
+
+def test_a_hangup_stops_a_tree_in_order_also_when_it_comes_twice(tmp_path: Path) -> None:
+    with running_tree(tmp_path, children("idle", "idle")) as tree:
+        tree.wait_for("child_ready", "b")
+        os.killpg(tree.process.pid, signal.SIGHUP)  # As the kernel does: the children get it too.
+        assert tree.finish(signal.SIGHUP) == 0
+        stopped = [event for event in tree.events if event["event"] == "child_stopped"]
+        assert [(event["child"], event["rung"], event["code"]) for event in stopped] == [
+            ("b", "asked", 0),
+            ("a", "asked", 0),
+        ]
+        assert list(tree.run_dir.glob("*.sock")) == []
+
+
+def test_a_simulated_exchange_ends_with_0_on_a_hangup() -> None:
+    with subprocess.Popen(
+        [*UPBITD, "simulate", "--markets", "4"], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(20) == 0
