@@ -51,12 +51,15 @@ def test_the_first_words_of_the_architecture_tree_exist() -> None:
     """Each folder and module of the picture is there."""
     text = (REPOSITORY / "docs" / "architecture.md").read_text().partition("## Where things are")[2]
     picture = text.split("```")[1]
-    package = ""
+    package = room = ""
     for line in picture.strip().splitlines():
         words = line.split("  ")[0] if not line.startswith(" ") else line.strip()
         first = words.split()[0]
         if not line.startswith(" "):
             package = first if first.endswith("/") else ""
             assert (REPOSITORY / first).exists(), first
+        elif line.startswith("    "):
+            assert (REPOSITORY / package / room / first.rstrip(",")).exists(), line
         elif first.endswith("/"):
-            assert (REPOSITORY / package / first.rstrip(",")).exists(), line
+            room = first.rstrip(",")
+            assert (REPOSITORY / package / room).exists(), line
