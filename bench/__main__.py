@@ -1,7 +1,9 @@
-"""`make bench`: measure, print a table, and write it into docs/performance.md.
+"""`make bench`: measure, print tables, and write them into docs/performance.md.
 
-Both clients take turns, in the other order each round, so that a noisy minute hits both; what is reported are medians
-of the rounds, and the ratio is the median of the ratios within each round.
+Two parts: `throughput` compares the whole path with a script, `supervision` measures what happens when things go wrong.
+
+In the first part both clients take turns, in the other order each round, so that a noisy minute hits both; what is
+reported are medians of the rounds, and the ratio is the median of the ratios within each round.
 """
 
 import argparse
@@ -9,14 +11,15 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.clients import machine, run_handwritten, run_upbitd
+from bench.document import write_part
 from bench.figures import Figures
+from bench.supervision import measure as measure_supervision
+from bench.supervision import report as report_supervision
 
-DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
-BEGIN: Final = "<!-- written by make bench -->\n"
+PARTS: Final = ("throughput", "supervision")
 MB: Final = 1024 * 1024
 
 
@@ -114,18 +117,27 @@ def report(results: Results, rounds: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def measure_part(part: str, rounds: int, scale: float) -> str:
+    """Measure one part and return its tables."""
+    if part == "throughput":
+        return report(measure(rounds, scale), rounds)
+    head = f"Measured {time.strftime('%Y-%m-%d')} on {machine()}."
+    return f"{head}\n\n{report_supervision(measure_supervision(scale))}\n"
+
+
 def main() -> None:
     """Measure, print, write."""
     options = argparse.ArgumentParser(prog="bench", description=__doc__)
-    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--only", choices=PARTS, help="measure this part alone")
+    options.add_argument("--rounds", type=int, default=5, help="of the comparison with a script")
     options.add_argument("--scale", type=float, default=1.0, help="times as many events; below 1 for a quick look")
     options.add_argument("--print", action="store_true", help="print only; leave docs/performance.md as it is")
     chosen = options.parse_args()
-    tables = report(measure(chosen.rounds, chosen.scale), chosen.rounds)
-    print(tables)
-    if not chosen.print:
-        head = DOCUMENT.read_text().partition(BEGIN)[0]
-        DOCUMENT.write_text(head + BEGIN + "\n" + tables)
+    for part in (chosen.only,) if chosen.only else PARTS:
+        tables = measure_part(part, chosen.rounds, chosen.scale)
+        print(tables)
+        if not chosen.print:
+            write_part(part, tables)
 
 
 if __name__ == "__main__":

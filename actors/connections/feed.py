@@ -9,6 +9,7 @@ import random
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import nullcontext
 from typing import Final
 
 import trio
@@ -21,6 +22,7 @@ from actors.connections.routing import Answer, Router
 from actors.connections.websocket import Connection
 from actors.runtime.channel.publishing import Counter, Publisher
 from actors.runtime.groups import leaves
+from actors.runtime.process.heartbeat import Watch
 from protocols.backoff import Backoff
 from protocols.errors import (
     AuthenticationError,
@@ -59,6 +61,8 @@ class Feed:
         dial: opens one connection in a nursery; called anew for each attempt.
         always: topics that are subscribed whether anybody wants them or not.
         needs_keys: whether the exchange may refuse this connection because of the keys.
+        progressed: told how many frames were taken.
+        watch: asks from time to time, while connected, whether frames wait in the socket untouched.
     """
 
     def __init__(
@@ -72,6 +76,8 @@ class Feed:
         rng: random.Random,
         always: frozenset[Topic] = frozenset(),
         needs_keys: bool = False,
+        progressed: Callable[[int], None] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._publisher = publisher
         self._dial = dial
@@ -80,6 +86,8 @@ class Feed:
         self._log = log
         self._always = always
         self._needs_keys = needs_keys
+        self._progressed = progressed
+        self._watch = watch
         self._router = Router(publisher)
         self._decoder = FrameDecoder()
         self._plan = SubscriptionPlan(
@@ -191,13 +199,14 @@ class Feed:
         nursery.start_soon(keep_alive, connection, self._settings, self._counters, lambda: self._received_s)
         if self._settings.audit_interval_s:
             nursery.start_soon(self._audit, connection)
-        while True:
-            frames = await connection.receive()
-            self._received_s = trio.current_time()
-            if self._state is not FeedState.LIVE:
-                self._go_live()
-            if frames:
-                self._take(frames)
+        with nullcontext() if self._watch is None else self._watch(connection.is_input_waiting):
+            while True:
+                frames = await connection.receive()
+                self._received_s = trio.current_time()
+                if self._state is not FeedState.LIVE:
+                    self._go_live()
+                if frames:
+                    self._take(frames)
 
     def _go_live(self) -> None:
         """The first sign of life proves the connection: only now does its epoch begin."""
@@ -214,6 +223,8 @@ class Feed:
         first, answers = self._router.route(messages, received_ns, wall_ns)
         self._publisher.flush()
         self._counters.add("frames", len(frames))
+        if self._progressed is not None:
+            self._progressed(len(frames))
         for topic in first:
             self._plan.saw(topic)
         for answer in answers:

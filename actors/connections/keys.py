@@ -1,6 +1,7 @@
 """The account's keys: from a file that only its owner can read, or handed over by the supervisor; never shown.
 
-The file is TOML with `access_key` and `secret_key`, as the exchange's web page shows them when a key is made.
+The file is TOML with `access_key` and `secret_key`, as the exchange's web page shows them when a key is made. It may be
+a credential that the service manager keeps for this service alone, systemd.exec(5).
 """
 
 import os
@@ -14,6 +15,13 @@ from protocols.errors import AuthenticationError
 
 ACCESS_KEY: Final = "UPBITD_ACCESS_KEY"
 SECRET_KEY: Final = "UPBITD_SECRET_KEY"  # noqa: S105 - the name of a variable
+
+CREDENTIALS_VARIABLE: Final = "CREDENTIALS_DIRECTORY"
+"""The service manager's: where it has put what it keeps for this service."""
+
+_OPEN_TO_OTHERS: Final = 0o077
+_OPEN_TO_OTHERS_OF_CREDENTIALS: Final = 0o037
+"""A credential may belong to root and be readable by an access list, whose mask shows as the group's right to read."""
 
 
 class Keys:
@@ -63,14 +71,19 @@ def _open(path: Path) -> BinaryIO:
         raise AuthenticationError(f"keys file {str(path)!r} is not a path") from None
 
 
+def _check_private(path: Path, status: os.stat_result) -> None:
+    folder = os.environ.get(CREDENTIALS_VARIABLE, "")
+    is_credential = bool(folder) and path.parent == Path(folder)
+    if stat.S_IMODE(status.st_mode) & (_OPEN_TO_OTHERS_OF_CREDENTIALS if is_credential else _OPEN_TO_OTHERS):
+        raise AuthenticationError(f"keys file {path} is open to others; run: chmod 600 {path}")
+    if status.st_uid != os.getuid() and not (is_credential and status.st_uid == 0):
+        raise AuthenticationError(f"keys file {path} belongs to another user; it must be yours")
+
+
 def _read_keys(path: Path) -> Keys:
     try:
         with _open(path) as file:
-            status = os.fstat(file.fileno())
-            if stat.S_IMODE(status.st_mode) & 0o077:
-                raise AuthenticationError(f"keys file {path} is open to others; run: chmod 600 {path}")
-            if status.st_uid != os.getuid():
-                raise AuthenticationError(f"keys file {path} belongs to another user; it must be yours")
+            _check_private(path, os.fstat(file.fileno()))
             content = tomllib.load(file)
     except OSError as error:
         raise AuthenticationError(f"keys file {path} cannot be read: {error.strerror}") from None

@@ -1,9 +1,10 @@
 """The private connection actor: the account's orders and balances; the only one that holds the keys.
 
-Without keys, or with keys that the exchange refuses, it parks: alive, visible in `upbitd status` with what to do, and
-trying again from time to time. The public side does not notice.
+Without keys, with keys that the exchange refuses, or while another tree uses the same account, it parks: alive, visible
+in `upbitd status` with what to do, and trying again from time to time. The public side does not notice.
 """
 
+import os
 import random
 import time
 import uuid
@@ -15,6 +16,7 @@ import jwt
 import trio
 from msgspec import Struct
 
+from actors.connections.account_lock import AccountLock, Holder
 from actors.connections.exchange_settings import ExchangeSettings, Seconds
 from actors.connections.feed import Feed, refusal_of
 from actors.connections.handshake import connect_websocket
@@ -43,12 +45,15 @@ class PrivateSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         keys_file: TOML with access_key and secret_key, mode 0600; `~` is the owner's home.
-        retry_parked_s: how often keys that were missing or refused are tried again.
+        retry_parked_s: how often keys that were missing or refused, or an account that was in use, are tried again.
+        locks_folder: where it is noted which accounts are in use; `XDG_STATE_HOME/upbitd/locks` when it is empty, or
+            the same below `~/.local/state`. Trees that share it never use the same account at once.
     """
 
     exchange: ExchangeSettings = ExchangeSettings()
     keys_file: str = "~/.config/upbitd/keys.toml"
     retry_parked_s: Seconds = 60.0
+    locks_folder: str = ""
 
 
 class PrivateDialler:
@@ -57,8 +62,9 @@ class PrivateDialler:
     A parked actor is taken back to work by the first attempt whose outcome the keys are not to blame for.
     """
 
-    def __init__(self, actor: Actor, settings: PrivateSettings) -> None:
+    def __init__(self, actor: Actor, settings: PrivateSettings, lock: AccountLock) -> None:
         self._actor = actor
+        self._lock = lock
         self._exchange = settings.exchange
         self._keys_file = Path(settings.keys_file) if settings.keys_file else None
 
@@ -66,7 +72,7 @@ class PrivateDialler:
         """Open one connection.
 
         Raises:
-            AuthenticationError: there are no usable keys, or the exchange refused them.
+            AuthenticationError: there are no usable keys, the exchange refused them, or another tree uses the account.
             ConnectionLost: anything else; the same again may help.
         """
         headers = [(b"Authorization", f"Bearer {self._make_token()}".encode())]
@@ -86,6 +92,7 @@ class PrivateDialler:
         keys = load_keys(self._actor.secrets, self._keys_file)
         for secret in (keys.access_key, keys.secret_key):
             self._actor.keep_secret(secret)
+        self._lock.take(self._exchange.private_url, keys.access_key)
         try:
             token = make_token(keys.access_key, keys.secret_key, nonce=str(uuid.uuid4()))
         except jwt.PyJWTError:
@@ -104,17 +111,28 @@ def _keys_refused(error: HandshakeRefused) -> AuthenticationError:
 
 async def run(actor: Actor, settings: PrivateSettings) -> None:
     """Serve `myOrder`, `myAsset` and `announcement`, until cancelled."""
+    holder = Holder(pid=actor.pid, run_dir=os.fspath(actor.run_dir), name=actor.name)
+    lock = AccountLock(settings.locks_folder, holder)
+    try:
+        await _serve(actor, settings, PrivateDialler(actor, settings, lock))
+    finally:
+        lock.release()
+
+
+async def _serve(actor: Actor, settings: PrivateSettings, dialler: PrivateDialler) -> None:
     for topic in ALWAYS:
         actor.publisher.remember(topic.key, REMEMBERED)
     feed = Feed(
         actor.publisher,
-        PrivateDialler(actor, settings).dial,
+        dialler.dial,
         settings.exchange,
         actor.counters,
         actor.log,
         rng=random.Random(),  # noqa: S311 - it spreads attempts to connect over time; nothing secret comes of it
         always=ALWAYS,
         needs_keys=True,
+        progressed=actor.progressed,
+        watch=actor.watch_input,
     )
 
     async def answer_state(_request: Request) -> object:

@@ -44,7 +44,16 @@ async def run(actor: Actor, settings: PublicSettings) -> None:
 
     actor.publisher.refuse = partial(refusal_of, served=MARKET_TYPES, other="private")
     rng = random.Random()  # noqa: S311 - it spreads attempts to connect over time; nothing secret comes of it
-    feed = Feed(actor.publisher, dial, exchange, actor.counters, actor.log, rng=rng)
+    feed = Feed(
+        actor.publisher,
+        dial,
+        exchange,
+        actor.counters,
+        actor.log,
+        rng=rng,
+        progressed=actor.progressed,
+        watch=actor.watch_input,
+    )
     async with QuotationRest(exchange.rest_base, actor.counters, actor.log) as rest:
 
         async def answer_markets(request: Request) -> object:

@@ -16,6 +16,7 @@ import trio
 import trio_websocket
 import wsproto.utilities
 
+from actors.runtime.channel.readable import is_readable
 from protocols.errors import ConnectionLost
 from protocols.websocket_frames import ABNORMAL_CLOSURE, FrameReader
 
@@ -38,6 +39,9 @@ class Connection(Protocol):
 
     async def ping(self) -> None:
         """Send a ping and wait for its pong; without an answer it never returns."""
+
+    def is_input_waiting(self) -> bool:
+        """Whether bytes wait to be received."""
 
     async def aclose(self) -> None:
         """Close in good order if the peer answers in time, else at once."""
@@ -169,6 +173,11 @@ class WebSocketConnection:
             await self._websocket.ping()
         except _CLOSED as error:
             raise ConnectionLost(f"no ping, the connection is closed: {_why(error)}") from None
+
+    def is_input_waiting(self) -> bool:
+        """Whether bytes wait in the socket."""
+        stream = self._stream.transport_stream if isinstance(self._stream, trio.SSLStream) else self._stream
+        return isinstance(stream, trio.SocketStream) and is_readable(stream.socket)
 
     async def aclose(self) -> None:
         """Close with 1000 and wait for the answer, at most 1 s; then drop the socket whatever came."""

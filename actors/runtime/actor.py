@@ -1,9 +1,11 @@
 """What an actor's coroutine holds in its hands: its name, its log, its socket, its way to the supervisor."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actors.runtime.process.black_box import Note, note_nowhere
 from actors.runtime.process.counters import Counters
 from actors.runtime.process.heartbeat import Progress
 from actors.runtime.process.logs import Redaction
@@ -47,6 +49,7 @@ class Actor:
         counters: numbers shown by `upbitd status`.
         publisher: topics that this actor serves on its own socket.
         progress: how much input it has consumed.
+        note: writes the header of a message into the black box.
     """
 
     def __init__(
@@ -62,6 +65,8 @@ class Actor:
         publisher: "Publisher",
         tell: Callable[[FromChild], None],
         redaction: Redaction | None = None,
+        progress: Progress | None = None,
+        note: Note = note_nowhere,
     ) -> None:
         self.name = name
         self.pid = pid
@@ -71,7 +76,8 @@ class Actor:
         self.log = log
         self.counters = counters
         self.publisher = publisher
-        self.progress = Progress()
+        self.progress = Progress() if progress is None else progress
+        self.note = note
         self._tell = tell
         # The process's own, which its log uses too; an actor that runs alone, as in a test, gets one for itself.
         self._redaction = Redaction(secrets.values()) if redaction is None else redaction
@@ -118,6 +124,17 @@ class Actor:
         """Count `n` pieces of input as consumed."""
         self.progress.consumed += n
 
+    def watch_input(self, is_waiting: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Count something as input of this actor, within `with`: where it waits and nothing is consumed, it hangs.
+
+        Links made by `dial` are watched already. The supervisor ends an actor whose input has waited for its
+        `stall_timeout_s` while it consumed nothing at all.
+
+        Args:
+            is_waiting: says whether something waits there now; called once a heartbeat, so it must be quick.
+        """
+        return self.progress.watch(is_waiting)
+
     def on_request(self, method: str, handler: Callable[..., Awaitable[object]]) -> None:
         """Answer `method` on this actor's socket; `state` is what `upbitd show` prints."""
         self.publisher.on_request(method, handler)
@@ -129,10 +146,23 @@ class Actor:
             server: who serves the topics.
             bodies: the type of the events' bodies, or a union of types; the exchange's messages when not given.
 
-        Each event that is taken from the link counts as progress.
+        Whatever is taken from the link counts as progress. A link is there to be read: an actor that takes nothing
+        from any of its links for its `stall_timeout_s`, while something waits in one, is held to hang, and ended. So
+        one that is busy for longer with a single event, or with a batch of `receive`, calls `progressed` meanwhile;
+        one that does not want events for a while closes the link. A link that was never read is not even dialled, so
+        nothing waits in it.
         """
         from actors.runtime.channel.dialling import Dial  # noqa: PLC0415 - an actor that dials nobody need not load it
 
         path = socket_of(self.run_dir, server)
         chosen = {} if bodies is None else {"bodies": bodies}
-        return Dial(path, client=self.name, counters=self.counters, log=self.log, progressed=self.progressed, **chosen)
+        return Dial(
+            path,
+            client=self.name,
+            counters=self.counters,
+            log=self.log,
+            progressed=self.progressed,
+            watch=self.watch_input,
+            note=self.note,
+            **chosen,
+        )

@@ -1,12 +1,10 @@
 """What the supervisor and a child say over the control link. Settings travel here, so argument lists stay small.
 
 Frames are those of `protocols.channel.framing`. `Start` comes with the child's listening socket as an attached
-descriptor (SCM_RIGHTS).
+descriptor (SCM_RIGHTS). Signs of life are not told: the child writes them into its black box.
 """
 
 from msgspec import Raw, Struct
-
-Counters = dict[str, int | float]
 
 
 class Start(Struct, array_like=True, tag="start", frozen=True):
@@ -19,7 +17,8 @@ class Start(Struct, array_like=True, tag="start", frozen=True):
         secrets: values that only this child may hold, by name; never logged.
         run_dir: the run directory, absolute.
         incarnation: 1 for the first life of this child, then 2, 3, ...
-        heartbeat_s: how often it reports.
+        heartbeat_s: how often its loop writes a sign of life.
+        dead_man_s: its own timer ends it when the loop stood still for that long; 0: it has none.
         log_level: `debug`, `info`, `warning` or `error`.
     """
 
@@ -30,6 +29,7 @@ class Start(Struct, array_like=True, tag="start", frozen=True):
     run_dir: str
     incarnation: int
     heartbeat_s: float
+    dead_man_s: float = 0.0
     log_level: str = "info"
 
 
@@ -43,13 +43,6 @@ class Ready(Struct, array_like=True, tag="ready", frozen=True):
     """The child does its work from here on."""
 
     pid: int
-
-
-class Heartbeat(Struct, array_like=True, tag="heartbeat", frozen=True):
-    """The child's loop turns: its counters, and how much input it has consumed so far."""
-
-    progress: int
-    counters: Counters
 
 
 class Parked(Struct, array_like=True, tag="parked", frozen=True):
@@ -70,4 +63,4 @@ class Failed(Struct, array_like=True, tag="failed", frozen=True):
 
 
 ToChild = Start | Stop
-FromChild = Ready | Heartbeat | Parked | Unparked | Failed
+FromChild = Ready | Parked | Unparked | Failed

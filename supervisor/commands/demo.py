@@ -11,16 +11,17 @@ import click
 import trio
 
 from actors.commands.options import Seconds
-from actors.runtime.process.logs import Redaction, configure_logs
 from supervisor.demo.place import reserved_port, stderr_to, temporary_place
 from supervisor.demo.screens import CLOSE_S, Screen, screen_for_stdout
 from supervisor.demo.settings import HOST, demo_settings
 from supervisor.demo.snapshot import Observer
-from supervisor.running.lifecycle import Lifecycle
+from supervisor.records.records import open_records
+from supervisor.running.operator import Operator
 from supervisor.running.run_dir import open_run_dir
-from supervisor.running.signals import keep_exit_statuses, stop_on_signals, stop_signals
-from supervisor.running.tree import Tree, run_tree
-from supervisor.specs.settings import Settings, default_settings_file, take_environment
+from supervisor.running.run_tree import run_tree
+from supervisor.service.signals import act_on_signals, stop_signals, take_default_dispositions
+from supervisor.specs.overrides import take_environment
+from supervisor.specs.settings import Settings, default_settings_file
 from supervisor.startup.early_signals import noted_signals
 from supervisor.startup.name_clash import check_names
 
@@ -35,14 +36,13 @@ def demo(seconds: float | None) -> None:
     Nothing of yours is touched: settings, keys and run directory are made for the occasion and gone afterwards.
     """
     check_names()
-    keep_exit_statuses()
+    take_default_dispositions()
     take_environment(os.environ)
     screen = screen_for_stdout()
-    with reserved_port(HOST) as port:
-        settings = demo_settings(default_settings_file(), port)
-        # From here on there is something to remove, so signals no longer end the process, not even during the removal.
-        with noted_signals() as noted, temporary_place() as place:
-            _run_in(place, settings, screen, seconds, noted)
+    # From here on there is something to remove, so signals no longer end the process, not even during the removal.
+    with reserved_port(HOST) as port, noted_signals() as noted, temporary_place() as place:
+        settings = demo_settings(default_settings_file(), port, locks=place / "locks")
+        _run_in(place, settings, screen, seconds, noted)
     with suppress(OSError):  # Whoever read this may have been the reason for the end.
         os.write(STDOUT_FD, b"upbitd demo: ended; all processes and files are gone\n")
 
@@ -50,16 +50,13 @@ def demo(seconds: float | None) -> None:
 def _run_in(place: Path, settings: Settings, screen: Screen, seconds: float | None, noted: list[int]) -> None:
     opened = open_run_dir(place / "run")
     log_file = place / "log.jsonl"
-    with opened.locked(), stderr_to(log_file):
-        redaction = Redaction(settings.secrets.values())
-        configure_logs(level=settings.flags.log_level, redaction=redaction)
-        lifecycle = Lifecycle(opened.lifecycle_file, redaction=redaction)
-        tree = partial(run_tree, settings, opened, lifecycle=lifecycle, redaction=redaction, stop=trio.Event())
-        observing = partial(Observer, opened, log_file)
-        try:
-            trio.run(_run, tree, observing, screen, seconds, noted)
-        finally:
-            lifecycle.close()
+    with (
+        opened.locked(),
+        stderr_to(log_file),
+        open_records(settings, events=opened.lifecycle_file, crashes=opened.crashes) as records,
+    ):
+        tree = partial(run_tree, settings, opened, records=records, stop=trio.Event())
+        trio.run(_run, tree, partial(Observer, opened, log_file), screen, seconds, noted)
 
 
 async def _run(
@@ -76,16 +73,16 @@ async def _run(
             return
         async with trio.open_nursery() as watching:
             async with trio.open_nursery() as running:
-                tree: Tree = await running.start(run)
-                watching.start_soon(stop_on_signals, signals, tree)
+                operator: Operator = await running.start(run)
+                watching.start_soon(act_on_signals, signals, operator)
                 watching.start_soon(observer.run)
-                watching.start_soon(_show, observer, screen, tree)
+                watching.start_soon(_show, observer, screen, operator)
                 if seconds is not None:
-                    watching.start_soon(_stop_after, seconds, tree)
+                    watching.start_soon(_stop_after, seconds, operator)
             watching.cancel_scope.cancel()
 
 
-async def _show(observer: Observer, screen: Screen, tree: Tree) -> None:
+async def _show(observer: Observer, screen: Screen, operator: Operator) -> None:
     """Show snapshots until cancelled; stop the tree when the terminal, or the reader of the pipe, is gone."""
     try:
         with suppress(OSError):
@@ -93,12 +90,12 @@ async def _show(observer: Observer, screen: Screen, tree: Tree) -> None:
             while True:
                 await trio.to_thread.run_sync(screen.show, observer.snapshot(), abandon_on_cancel=True)
                 await trio.sleep(screen.every_s)
-        tree.ask_to_stop()
+        operator.ask_to_stop()
     finally:
         with trio.move_on_after(CLOSE_S, shield=True), suppress(OSError):
             await trio.to_thread.run_sync(screen.close, abandon_on_cancel=True)
 
 
-async def _stop_after(seconds: float, tree: Tree) -> None:
+async def _stop_after(seconds: float, operator: Operator) -> None:
     await trio.sleep(seconds)
-    tree.ask_to_stop()
+    operator.ask_to_stop()

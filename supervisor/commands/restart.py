@@ -3,17 +3,22 @@
 import click
 
 from actors.commands.options import run_dir_option
-from supervisor.commands.options import running_tree
-from supervisor.control.client import CommandRefused, ask
-from supervisor.control.messages import Command
+from supervisor.commands.options import check_ready, order_member
 
 
 @click.command()
 @click.argument("name")
 @run_dir_option
 def restart(name: str, run_dir: str | None) -> None:
-    """Stop and start the child NAME; returns when it is ready again."""
-    state = ask(running_tree(run_dir).control_socket, Command("restart", name)).state
-    if state != "ready":
-        raise CommandRefused(f"{name} was restarted and is not ready but {state}; see `upbitd status`")
+    """Stop and start the child or group NAME; returns when it is ready again.
+
+    Its budgets of restarts begin anew, and one that is parked or was stopped is started. Of a group, all members are
+    restarted.
+
+    Exit codes: 0 it is ready, 1 it is not, 2 there is none of this name.
+
+    Example: upbitd restart price_monitor
+    """
+    state = order_member(run_dir, "restart", name).state
+    check_ready(name, state, "restarted")
     click.echo(f"{name}: {state}")

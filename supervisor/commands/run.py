@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -9,13 +11,17 @@ import click
 import trio
 
 from actors.commands.options import run_dir_option
-from actors.runtime.process.logs import Redaction, configure_logs
 from actors.runtime.run_dir import find_run_dir
-from supervisor.running.lifecycle import Lifecycle
-from supervisor.running.run_dir import RunDir, open_run_dir
-from supervisor.running.signals import keep_exit_statuses, stop_on_signals, stop_signals
-from supervisor.running.tree import Tree, run_tree
-from supervisor.specs.settings import Settings, default_settings_file, load_settings, take_environment
+from supervisor.records.records import open_records
+from supervisor.running.operator import Operator
+from supervisor.running.run_dir import open_run_dir
+from supervisor.running.run_tree import run_tree
+from supervisor.service.exit_codes import exit_code_of
+from supervisor.service.notify import Notifier, take_notifier
+from supervisor.service.signals import act_on_signals, stacks_on_request, stop_signals, take_default_dispositions
+from supervisor.service.terminal import Terminal
+from supervisor.specs.overrides import take_environment
+from supervisor.specs.settings import Settings, default_settings_file, load_settings
 from supervisor.startup.name_clash import check_names
 
 
@@ -24,28 +30,42 @@ from supervisor.startup.name_clash import check_names
 @click.option("--set", "overrides", metavar="TABLE.KEY=VALUE", multiple=True, help="Override one setting; repeatable.")
 @click.option("--events", metavar="FILE", help="Where lifecycle events go; default RUN_DIR/lifecycle.jsonl.")
 @run_dir_option
-def run(file: str | None, overrides: tuple[str, ...], events: str | None, run_dir: str | None) -> None:
-    """Run the supervised tree in the foreground until SIGINT, SIGTERM, SIGHUP or `upbitd stop`.
+def run(file: str | None, overrides: tuple[str, ...], events: str | None, run_dir: str | None) -> int:
+    """Run the supervised tree in the foreground until SIGINT, SIGTERM or `upbitd stop`; SIGHUP reloads the settings.
 
     Settings come from FILE, then from variables such as UPBITD_EXCHANGE__WEBSOCKET_URL, then from --set.
+
+    Exit codes: 0 stopped in order, 1 failed, 2 bad settings or input, 3 the budget of restarts is spent and the
+    settings say that the tree ends then.
     """
+    terminal = Terminal()
     check_names()
-    keep_exit_statuses()
+    take_default_dispositions()
     directory = find_run_dir(run_dir, os.environ)
+    with _closing(take_notifier(os.environ)) as notify:
+        reread = settings_reader(file, overrides)
+        settings = reread()
+        opened = open_run_dir(directory)
+        with opened.locked(), stacks_on_request():
+            opened.remove_stale_sockets()
+            file_of_events = Path(events) if events else opened.lifecycle_file
+            with open_records(settings, events=file_of_events, crashes=opened.crashes) as records:
+                run_whole = partial(
+                    run_tree, settings, opened, records=records, stop=trio.Event(), reread=reread, notify=notify
+                )
+                end = trio.run(run_until_stopped, run_whole, terminal, notify)
+    return exit_code_of(end)
+
+
+def settings_reader(file: str | None, overrides: tuple[str, ...]) -> Callable[[], Settings]:
+    """Take the variables out of the environment; return what reads the settings, now and for each reload.
+
+    The file is read anew each time; variables and overrides are those of the start, and so are the secrets.
+    """
     variables = take_environment(os.environ)
-    path = Path(file) if file else default_settings_file()
+    path = Path(file).absolute() if file else default_settings_file()
     extend_import_path(path)
-    settings = load_settings(path, variables=variables, overrides=overrides)
-    opened = open_run_dir(directory)
-    with opened.locked():
-        opened.remove_stale_sockets()
-        redaction = Redaction(settings.secrets.values())
-        configure_logs(level=settings.flags.log_level, redaction=redaction)
-        lifecycle = Lifecycle(Path(events) if events else opened.lifecycle_file, redaction=redaction)
-        try:
-            trio.run(run_until_signalled, settings, opened, lifecycle, redaction)
-        finally:
-            lifecycle.close()
+    return partial(load_settings, path, variables=variables, overrides=overrides)
 
 
 def extend_import_path(settings_file: Path) -> None:
@@ -55,13 +75,28 @@ def extend_import_path(settings_file: Path) -> None:
             sys.path.append(str(folder))
 
 
-async def run_until_signalled(settings: Settings, run_dir: RunDir, lifecycle: Lifecycle, redaction: Redaction) -> None:
-    """Run a tree until a signal or a command stops it."""
+@contextmanager
+def _closing(notify: Notifier | None) -> Iterator[Notifier | None]:
+    with closing(notify) if notify is not None else nullcontext():
+        yield notify
+
+
+async def run_until_stopped(
+    run_whole: Callable[..., Awaitable[None]], terminal: Terminal, notify: Notifier | None
+) -> str:
+    """Run a tree until a signal, a command, or its own rules stop it; return why it stopped, in the machine's words.
+
+    Args:
+        run_whole: `run_tree` with all that it needs, to be started in a nursery.
+        terminal: as it was at the start.
+        notify: the service manager; None when there is none.
+    """
     with stop_signals() as signals:
         async with trio.open_nursery() as watching:
             async with trio.open_nursery() as running:
-                tree: Tree = await running.start(
-                    partial(run_tree, settings, run_dir, lifecycle=lifecycle, redaction=redaction, stop=trio.Event())
-                )
-                watching.start_soon(stop_on_signals, signals, tree)
+                operator: Operator = await running.start(run_whole)
+                watching.start_soon(partial(act_on_signals, signals, operator, terminal=terminal, notify=notify))
             watching.cancel_scope.cancel()
+    if notify is not None:
+        notify.stopping()
+    return operator.tree.machine.end

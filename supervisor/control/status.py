@@ -27,6 +27,11 @@ class ChildStatus(Struct, frozen=True):
         memory_bytes: resident set size; None without a process.
         progress: how much input this life has consumed.
         reason: why it is parked, or what it waits for; empty otherwise.
+        group: the group that it belongs to; empty for the outermost one.
+        is_held: its operator stopped it, and nothing else starts it.
+        phase: `booting`, `importing`, `running` or `stopping`; empty without a process.
+        waiting_s: for how long input has waited untouched; 0 when none waits.
+        cpu_s: processor time of this life; None without a process.
     """
 
     name: str
@@ -40,13 +45,53 @@ class ChildStatus(Struct, frozen=True):
     progress: int
     counters: Counters
     reason: str
+    group: str = ""
+    is_held: bool = False
+    phase: str = ""
+    waiting_s: float = 0.0
+    cpu_s: float | None = None
+
+
+class GroupStatus(Struct, frozen=True):
+    """One group; the outermost one has no name.
+
+    Attributes:
+        members: names of its children and groups, in start order.
+    """
+
+    name: str
+    group: str
+    state: str
+    strategy: str
+    restarts: int
+    reason: str
+    members: tuple[str, ...]
+    is_held: bool = False
 
 
 class TreeStatus(Struct, frozen=True):
-    """The supervisor and all children in start order. `state` is `starting`, `running` or `stopping`."""
+    """The whole tree: `starting`, `running` or `stopping`.
+
+    Attributes:
+        children: in start order.
+        groups: the outermost one, which has no name, first.
+        start_method: how processes are made.
+        log_lines_dropped: lines of the log that nobody took in time.
+        crash_reports_lost: reports that could not be written.
+        strangers_ended: processes that dead children had left behind.
+        cpu_s: processor time of the supervisor itself.
+        memory_bytes: its resident set size.
+    """
 
     pid: int
     state: str
     uptime_s: float
     run_dir: str
     children: tuple[ChildStatus, ...]
+    groups: tuple[GroupStatus, ...] = ()
+    start_method: str = ""
+    log_lines_dropped: int = 0
+    crash_reports_lost: int = 0
+    strangers_ended: int = 0
+    cpu_s: float | None = None
+    memory_bytes: int | None = None

@@ -9,8 +9,8 @@ import msgspec
 from rich.text import Text
 
 from actors.commands.number_text import age_text, amount_text, order_price_text, rate_text, short_amount_text
+from actors.runtime.times import duration
 from protocols.unreadable import UNREADABLE
-from supervisor.commands.status import duration
 from supervisor.control.status import ChildStatus
 from supervisor.demo.snapshot import Snapshot, State
 

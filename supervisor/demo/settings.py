@@ -14,11 +14,11 @@ SECRET_KEY: Final = "UPBITD_SECRET_KEY"  # noqa: S105 - the name of a variable
 CONNECTIONS: Final = ("public", "private")
 
 
-def demo_settings(defaults: Path, port: int) -> Settings:
+def demo_settings(defaults: Path, port: int, *, locks: Path) -> Settings:
     """Put the simulated exchange on `port` below the tree of the file `defaults`.
 
-    The keys reach `private` the ordinary way, as variables of the supervisor's environment would; the owner's own keys
-    and keys file are not looked at.
+    Locks of accounts go to the folder `locks`. The keys reach `private` the ordinary way, as variables of the
+    supervisor's environment would; the owner's own keys and keys file are not looked at.
 
     Raises:
         SettingsProblems: the file cannot be used.
@@ -29,6 +29,6 @@ def demo_settings(defaults: Path, port: int) -> Settings:
     tables["exchange"] = {**tables.get("exchange", {}), "websocket_url": f"ws://{HOST}:{port}"}
     for child in tables["child"]:
         if child["name"] == "private":
-            child["settings"] = {**child.get("settings", {}), "keys_file": ""}
+            child["settings"] = {**child.get("settings", {}), "keys_file": "", "locks_folder": str(locks)}
     tables["child"].insert(0, {"name": "exchange", "start": EXCHANGE_ENTRY, "settings": exchange})
     return settings_from(tables, variables={ACCESS_KEY: access_key, SECRET_KEY: secret_key})

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from supervisor.commands.status import duration
+from actors.runtime.times import duration
 from supervisor.demo.rows import (
     STALE_S,
     Moves,

@@ -3,18 +3,20 @@
 import contextlib
 import signal
 import socket
+import time
 from collections.abc import Callable
 from typing import Final
 
 import trio
 
-from protocols.control.messages import FromChild, Heartbeat, Start
+from protocols.control.messages import FromChild, Start
 from protocols.errors import ChannelError
-from supervisor.machine.machine_types import Exit
+from supervisor.machine.causes import Exit
+from supervisor.processes.black_box import BlackBox
 from supervisor.processes.control_stream import ControlStream
-from supervisor.processes.spawning import ChildProcess
-from supervisor.processes.stopping import kill_with_dump, stop_by_ladder
-from supervisor.processes.watching import classify, watch
+from supervisor.processes.process import ChildProcess
+from supervisor.processes.stopping import dump_stacks, kill_with_dump, stop_by_ladder
+from supervisor.processes.watching import Coroner, watch
 
 LAST_WORDS_S: Final = 0.2
 """How long a dead child's link is read for what is still in it; a grandchild may hold it open for ever."""
@@ -28,20 +30,23 @@ class Life:
 
     Attributes:
         started_s: when its process was made (monotonic).
-        heartbeat: the newest one; None before the first.
-        heartbeat_s: when that came.
-        last_words: what it said about its own end; empty when it said nothing.
+        lived_s: how long it lived; meaningful once it has ended.
+        ended_ns: when it ended, by the clock of its black box.
+        last_words: what it, or who ended it, said about its end; empty when nobody said anything.
+        traceback: what it said in detail.
         is_ending: its process is gone, and what is still in its link is read.
         ended: how it ended, once it is collected.
     """
 
-    def __init__(self, process: ChildProcess, *, started_s: float) -> None:
+    def __init__(self, process: ChildProcess, coroner: Coroner, *, started_s: float) -> None:
         self._process = process
+        self._coroner = coroner
         self._stream = ControlStream(process.control)
         self.started_s = started_s
-        self.heartbeat: Heartbeat | None = None
-        self.heartbeat_s: float | None = None
+        self.lived_s = 0.0
+        self.ended_ns = 0
         self.last_words = ""
+        self.traceback = ""
         self.is_ending = False
         self._rungs: list[str] = []
         self.ended: Exit | None = None
@@ -50,6 +55,11 @@ class Life:
     def pid(self) -> int:
         """The number of its process, also after its end."""
         return self._process.pid
+
+    @property
+    def box(self) -> BlackBox:
+        """What it notes about itself; readable until `close`."""
+        return self._process.box
 
     @property
     def rung(self) -> str | None:
@@ -80,6 +90,7 @@ class Life:
                 nursery.start_soon(self._talk, start, listener, told, link_broken)
                 await watch(self._process)
                 self.is_ending = True
+                self.lived_s, self.ended_ns = trio.current_time() - self.started_s, time.monotonic_ns()
                 nursery.cancel_scope.deadline = trio.current_time() + LAST_WORDS_S
         except BaseException:
             with trio.move_on_after(CLEANUP_S, shield=True):
@@ -99,6 +110,14 @@ class Life:
         else:
             self._process.send_signal(signal.SIGKILL)
             await self._process.gone.wait()
+
+    async def dump(self) -> str:
+        """Return the stacks of all its threads, as they are now; empty when it cannot show them."""
+        return await dump_stacks(self._process)
+
+    def close(self) -> None:
+        """Give up its black box, once everything was read from it."""
+        self._process.box.close()
 
     async def _talk(
         self,
@@ -123,7 +142,7 @@ class Life:
         self._reap()
 
     def _reap(self) -> Exit:
-        self.ended = classify(self._process.reap(), self.last_words)
+        self.ended = self._coroner.classify(self._process.reap(), self.last_words)
         self._process.close()
         return self.ended
 

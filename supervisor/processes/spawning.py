@@ -1,6 +1,7 @@
 """Making processes. One class for each way to start; the rest of the supervisor knows only `Spawner`."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -9,111 +10,126 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
-import multiprocess
-import trio
-from multiprocess import resource_tracker
+from multiprocess import process as multiprocess_process
 
-from actors.runtime.process.child import InheritedSocket, enter
+from actors.runtime.process.child import InheritedFile, InheritedSocket
 from protocols.errors import UsageError
+from supervisor.processes.black_box import BlackBox
+from supervisor.processes.process import ChildProcess
+
+PIPE_BYTES: Final = 1024 * 1024
+"""What a child may write while nobody reads; the largest that a user may ask for, pipe(7)."""
+
+DESCRIPTORS_OF_START: Final = 16
+"""`multiprocess` has up to eight open at once while it starts a process, and a pidfd comes after that."""
 
 _SIGNALS: Final = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 """Of these a child lets the first two through. SIGHUP stays blocked in it: a closed terminal tells the whole process
 group, and the supervisor alone decides what that means."""
 
 
-class ChildProcess:
-    """One process, known by its pidfd: signals can never hit another process that got the same number.
-
-    Attributes:
-        pid: process id, for people and for reading /proc.
-        pidfd: readable once the process is gone.
-        control: the supervisor's end of the control link.
-        gone: set by the one task that watches the process, once it is gone; everybody else waits for this.
-    """
-
-    def __init__(self, process: Any, control: socket.socket) -> None:  # noqa: ANN401 - multiprocess has no types
-        self._process = process
-        self.pid: int = process.pid
-        self.pidfd = os.pidfd_open(self.pid)
-        self.control = control
-        self.gone = trio.Event()
-
-    def send_signal(self, number: int) -> None:
-        """Send a signal; a process that is gone is no error."""
-        if self.gone.is_set():
-            return
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, number)
-
-    def reap(self) -> int:
-        """Collect the exit status of a process that is gone: the exit code, or the negative signal number.
-
-        Raises:
-            UsageError: the process is still there.
-        """
-        status = self._process.exitcode
-        if status is None:
-            raise UsageError(f"process {self.pid} was to be reaped and is still there")
-        return int(status)
-
-    def close(self) -> None:
-        """Close what belongs to a reaped process."""
-        self.control.close()
-        os.close(self.pidfd)
-        self._process.close()
-
-
 class Spawner(Protocol):
     """A way to start processes."""
 
     def spawn(self, name: str) -> ChildProcess:
-        """Start the process of one child; it waits for its `Start` message on the control link."""
+        """Start the process of one child; it waits for its `Start` message on the control link.
+
+        Raises:
+            OSError: no process can be made.
+        """
+
+    def refill(self, *, now_s: float) -> None:
+        """Make ready what is kept ready, such as spares; called once a heartbeat.
+
+        Raises:
+            OSError: no process can be made.
+        """
+
+    def known_pids(self) -> set[int]:
+        """Return the processes that the spawner itself keeps running."""
 
     def close(self) -> None:
         """End what the spawner itself keeps running; all children are gone by then."""
 
 
-class FreshInterpreter:
-    """Starts each child in an interpreter of its own (`spawn`): nothing is inherited but what is handed over."""
+class Endowment:
+    """What a new process is given: one end of each pipe and socket, and its black box; the other ends stay here."""
 
-    def __init__(self) -> None:
-        self._context = multiprocess.get_context("spawn")
-        # Its start unblocks SIGINT and SIGTERM of the caller (python/cpython#110844), so it comes before any masking.
-        resource_tracker.ensure_running()
+    def __init__(self, name: str) -> None:
+        with contextlib.ExitStack() as undo:
+            self.box = BlackBox(name)
+            undo.callback(self.box.close)
+            self.control, self._theirs = socket.socketpair()
+            undo.callback(self.control.close)
+            undo.callback(self._theirs.close)
+            self._pipes = (_pipe(undo), _pipe(undo))
+            undo.pop_all()
 
-    def close(self) -> None:
-        """End the resource tracker, which otherwise outlives us for a moment and becomes a zombie of PID 1.
+    def arguments(self, name: str, parent_pid: int, preload: tuple[str, ...]) -> dict[str, object]:
+        """Return what `actors.runtime.process.child.enter` is called with."""
+        return {
+            "control": InheritedSocket(self._theirs),
+            "name": name,
+            "parent_pid": parent_pid,
+            "box": InheritedFile(self.box.box_fd),
+            "dump": InheritedFile(self.box.dump_fd),
+            "stdout": InheritedFile(self._pipes[0][1]),
+            "stderr": InheritedFile(self._pipes[1][1]),
+            "preload": preload,
+        }
 
-        It has nothing to clean up, since no semaphore or shared memory is ever made. It is killed rather than asked:
-        it would wait for every process that inherited its pipe, a child's own forks included.
-        """
-        tracker = resource_tracker._resource_tracker  # noqa: SLF001 - there is no public way to end it
-        if tracker._pid is not None:  # noqa: SLF001 - as above
-            os.kill(tracker._pid, signal.SIGKILL)  # noqa: SLF001 - as above
-            tracker._stop()  # noqa: SLF001 - as above
+    @property
+    def output(self) -> tuple[int, int]:
+        """The reading ends of stdout and stderr."""
+        return self._pipes[0][0], self._pipes[1][0]
 
-    def spawn(self, name: str) -> ChildProcess:
-        """Start a child from the main thread: its parent-death signal follows the thread that made it."""
-        if threading.current_thread() is not threading.main_thread():
-            raise UsageError("children are started from the main thread only")
-        ours, theirs = socket.socketpair()
-        try:
-            process = self._context.Process(
-                target=enter, args=(InheritedSocket(theirs), name, os.getpid()), name=name, daemon=False
-            )
-            # The child inherits the mask: until it has set up its signals, ^C and SIGTERM wait for it.
-            with _blocked_signals(), _hidden_main_module():
-                process.start()
-                return ChildProcess(process, ours)
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
+    def close_theirs(self) -> None:
+        """Close here what the child has now."""
+        self._theirs.close()
+        for _read, write in self._pipes:
+            os.close(write)
+
+    def close_ours(self) -> None:
+        """Give up: no process was made."""
+        self.box.close()
+        self.control.close()
+        for read in self.output:
+            os.close(read)
+
+
+def _pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
+    read, write = os.pipe2(os.O_CLOEXEC)
+    undo.callback(os.close, read)
+    undo.callback(os.close, write)
+    with contextlib.suppress(OSError):  # More than this user may have; the usual 64 KiB work too.
+        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    os.set_blocking(read, False)
+    return read, write
+
+
+def check_main_thread() -> None:
+    """See that a child is started from the main thread: its parent-death signal follows the thread that made it."""
+    if threading.current_thread() is not threading.main_thread():
+        raise UsageError("children are started from the main thread only")
+
+
+def check_descriptors() -> None:
+    """See that there are descriptors left for what `multiprocess` opens during a start.
+
+    A fork server that is asked by a process that has too few is sent nothing, ends by that, and takes all of its
+    children with it.
+
+    Raises:
+        OSError: there are not.
+    """
+    with contextlib.ExitStack() as opened:
+        for _ in range(DESCRIPTORS_OF_START):
+            opened.callback(os.close, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
 
 
 @contextlib.contextmanager
-def _blocked_signals() -> Iterator[None]:
+def blocked_signals() -> Iterator[None]:
+    """Let the child inherit a mask: until it has set up its signals, ^C and SIGTERM wait for it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield
@@ -122,7 +138,7 @@ def _blocked_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _hidden_main_module() -> Iterator[None]:
+def hidden_main_module() -> Iterator[None]:
     """Keep `multiprocess` from running our entry script again in each child: its target is imported by name."""
     main = sys.modules["__main__"]
     kept: dict[str, Any] = {name: main.__dict__[name] for name in ("__file__", "__spec__") if name in main.__dict__}
@@ -132,3 +148,12 @@ def _hidden_main_module() -> Iterator[None]:
         yield
     finally:
         main.__dict__.update(kept)
+
+
+def take_over(process: Any) -> None:  # noqa: ANN401 - multiprocess has no types
+    """Take a started process off the list of `multiprocess`: its end is this package's business alone.
+
+    At each start `multiprocess` collects the exit status of every process on its list that has ended, and the one who
+    asks later does not get it; at the end of the interpreter it waits for them all, without a limit.
+    """
+    multiprocess_process._children.discard(process)  # noqa: SLF001 - there is no public way

@@ -35,6 +35,11 @@ class RunDir:
         """The history of the tree."""
         return self.path / "lifecycle.jsonl"
 
+    @property
+    def crashes(self) -> Path:
+        """Reports of how children ended."""
+        return self.path / "crashes"
+
     def child_socket(self, name: str) -> Path:
         """Where an actor serves its channel."""
         return socket_of(self.path, name)

@@ -1,16 +1,24 @@
-"""The tree described as it stands: the machine's records, joined with what the living processes told."""
+"""The tree described as it stands: the machine's records, joined with what the living processes note."""
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
-import psutil
-
-from supervisor.control.status import ChildStatus, LastExit, TreeStatus
-from supervisor.machine.child_record import ChildRecord
+from protocols.control.black_box import BoxContents
+from supervisor.control.status import ChildStatus, GroupStatus, LastExit, TreeStatus
 from supervisor.machine.machine import Machine
-from supervisor.machine.machine_types import ChildState
+from supervisor.machine.members import ChildRecord, GroupRecord
+from supervisor.machine.states import State
 from supervisor.processes.life import Life
+from supervisor.processes.limits import resident_bytes
+
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+_UTIME: Final = 11
+"""Position of the time in user mode among the fields of /proc/PID/stat behind the name, proc(5)."""
+
+NOTHING: Final = BoxContents(0, "", 0, 0, 0, 0, 0, {}, ())
 
 
 def describe_tree(
@@ -18,38 +26,76 @@ def describe_tree(
 ) -> TreeStatus:
     """Return the whole status; `lives` are the newest ones, also those that have ended."""
     state = "stopping" if machine.is_stopping else "running" if is_started else "starting"
-    children = tuple(describe_child(record, lives.get(name), now_s=now_s) for name, record in machine.children.items())
-    return TreeStatus(os.getpid(), state, uptime_s, os.fspath(run_dir), children)
+    children = tuple(
+        describe_child(machine.children[name], lives.get(name), now_s=now_s) for name in machine.layout.children()
+    )
+    groups = tuple(describe_group(group) for group in machine.groups.values())
+    return TreeStatus(
+        os.getpid(),
+        state,
+        uptime_s,
+        os.fspath(run_dir),
+        children,
+        groups,
+        start_method=machine.flags.start_method,
+        cpu_s=time.process_time(),
+        memory_bytes=resident_bytes(os.getpid()),
+    )
 
 
 def describe_child(record: ChildRecord, life: Life | None, *, now_s: float) -> ChildStatus:
     """Return one child's status; a life that has ended tells nothing any more."""
     if life is not None and life.is_ending:
         life = None
-    beat = None if life is None else life.heartbeat
+    box = NOTHING if life is None else life.box.contents()
     ended = record.last_exit
     return ChildStatus(
-        name=record.spec.name,
+        name=record.name,
         state=state_of(record),
         pid=None if life is None else life.pid,
         restarts=record.restarts,
         uptime_s=None if life is None else now_s - life.started_s,
         last_exit=None if ended is None else LastExit(ended.code, ended.signal, ended.summary),
-        heartbeat_age_s=None if life is None or life.heartbeat_s is None else now_s - life.heartbeat_s,
-        memory_bytes=None if life is None else _memory_bytes(life.pid),
-        progress=0 if beat is None else beat.progress,
-        counters={} if beat is None else beat.counters,
+        heartbeat_age_s=_age_s(box.beat_ns),
+        memory_bytes=None if life is None else resident_bytes(life.pid),
+        progress=box.consumed,
+        counters=box.counters,
         reason=record.reason,
+        group=record.spec.group,
+        is_held=record.is_held,
+        phase=box.phase,
+        waiting_s=_age_s(box.waiting_since_ns) or 0.0,
+        cpu_s=None if life is None else cpu_seconds(life.pid),
     )
 
 
-def state_of(record: ChildRecord) -> ChildState:
+def describe_group(record: GroupRecord) -> GroupStatus:
+    """Return one group's status."""
+    return GroupStatus(
+        name=record.name,
+        group=record.spec.group,
+        state=record.state,
+        strategy=record.policy.strategy,
+        restarts=record.restarts,
+        reason=record.reason,
+        members=tuple(record.members),
+        is_held=record.is_held,
+    )
+
+
+def state_of(record: ChildRecord) -> State:
     """Return the state as people see it: a living child that waits for its owner is parked."""
-    return ChildState.PARKED if record.reason and record.state is ChildState.READY else record.state
+    return State.PARKED if record.reason and record.state is State.READY else record.state
 
 
-def _memory_bytes(pid: int) -> int | None:
+def cpu_seconds(pid: int) -> float | None:
+    """Return the processor time of a process so far; None when it is gone."""
     try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
         return None
+    return (int(fields[_UTIME]) + int(fields[_UTIME + 1])) / _TICKS_PER_S
+
+
+def _age_s(at_ns: int) -> float | None:
+    return max(0.0, (time.monotonic_ns() - at_ns) / 1e9) if at_ns else None

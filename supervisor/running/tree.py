@@ -4,70 +4,103 @@ The machine is called synchronously, in the order in which things happened; what
 is a task of its own that reports back. So no decision ever waits for a slow child.
 """
 
-import contextlib
 import os
 import random
-from collections.abc import Iterator
+from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 import msgspec
 import trio
 
-from actors.runtime.process.logs import Redaction, get_logger
-from protocols.control.messages import Failed, FromChild, Heartbeat, Parked, Ready, Start, Unparked
+from actors.runtime.process.logs import get_logger
+from protocols.control.messages import Failed, FromChild, Parked, Ready, Start, Unparked
 from protocols.errors import ChannelError
-from supervisor.control.server import serve_control
 from supervisor.control.status import TreeStatus
-from supervisor.machine.machine import Machine
-from supervisor.machine.machine_types import (
+from supervisor.machine.actions import (
     Action,
     AskToStop,
-    ChildState,
+    Decision,
     Kill,
     Record,
+    Removed,
     Spawn,
     TreeStarted,
     TreeStopped,
 )
+from supervisor.machine.machine import Machine
+from supervisor.machine.states import ALIVE
 from supervisor.processes.life import Life
-from supervisor.processes.spawning import FreshInterpreter, Spawner
-from supervisor.running.lifecycle import Lifecycle
+from supervisor.processes.limits import apply_limits
+from supervisor.processes.spawning import Spawner
+from supervisor.processes.strangers import Strangers
+from supervisor.processes.watching import Coroner
+from supervisor.records.log_collector import LogCollector
+from supervisor.records.records import Records
+from supervisor.running.autopsy import Epilogue, examine, is_worth_a_report
+from supervisor.running.listeners import Listeners
 from supervisor.running.run_dir import RunDir
 from supervisor.running.status_report import describe_tree
+from supervisor.specs.plan import Plan
 from supervisor.specs.settings import Settings
+from supervisor.specs.spec import ChildSpec, GroupSpec
 
-if TYPE_CHECKING:
-    import socket
+OVERDUE_S: Final = 30.0
+"""Later than that, what is due is not late but forgotten."""
+
+REPORT_LINES: Final = 40
+"""Of a child's output, in the report of its end."""
+
+_QUIET_EVENTS: Final = frozenset({"child_ready", "child_stopped", "group_started", "group_ready", "group_stopped"})
 
 
 class Tree:
-    """A supervised tree. Use `run_tree`, which gives one to its starter."""
+    """A supervised tree. Use `run_tree`, which gives one to its starter.
+
+    Attributes:
+        settings: what it is made from; `reload` replaces them.
+        machine: decides.
+        lives: the newest life of each child, also when it has ended.
+        started: set when each child was ready, or has failed once.
+        stopped: set when no process is left and none will be started.
+        logs: what the children write.
+        records: what is kept of what happened.
+    """
 
     def __init__(
         self,
         settings: Settings,
         run_dir: RunDir,
         *,
-        lifecycle: Lifecycle,
-        redaction: Redaction,
+        records: Records,
         spawner: Spawner,
+        strangers: Strangers,
+        listeners: Listeners,
         nursery: trio.Nursery,
     ) -> None:
         self.settings = settings
         self.run_dir = run_dir
-        self.machine = Machine(settings.children, settings.flags, random.Random())  # noqa: S311 - jitter, not a secret
+        self.records = records
+        self.machine = Machine(settings.tree, random.Random())  # noqa: S311 - jitter, not a secret
         self.lives: dict[str, Life] = {}
+        self.logs = LogCollector(nursery, redaction=records.redaction, write=records.log.write)
+        self.listeners = listeners
         self.started_s = trio.current_time()
         self.started = trio.Event()
         self.stopped = trio.Event()
-        self._lifecycle = lifecycle
-        self._redact = redaction.text
+        self.is_checking = False
+        self._redact = records.redaction.text
         self._spawner = spawner
+        self._strangers = strangers
+        self._coroner = Coroner()
         self._nursery = nursery
-        self._listeners: dict[str, socket.socket] = {}
+        self._epilogues: dict[str, Epilogue] = {}
+        self._to_do: deque[Action] = deque()
+        self._is_applying = False
         self._changed = trio.Event()
-        self._log: Any = get_logger(actor="supervisor", pid=os.getpid())
+        self.log: Any = get_logger(actor="supervisor", pid=os.getpid())
+        for name in self.machine.children:
+            listeners.open(name)
 
     # What others may ask for
 
@@ -79,10 +112,10 @@ class Tree:
         """Stop all children in reverse order; called again, kill what is left."""
         now_s = trio.current_time()
         if self.machine.is_stopping:
-            self._log.warning("supervisor.hurry")
+            self.log.warning("supervisor.hurry")
             self.apply(self.machine.hurry(now_s=now_s))
         else:
-            self._log.info("supervisor.stop")
+            self.log.info("supervisor.stop")
             self.apply(self.machine.stop(now_s=now_s))
 
     def ask_to_stop(self) -> None:
@@ -93,7 +126,7 @@ class Tree:
     def status(self) -> TreeStatus:
         """Describe the tree as it stands now."""
         now_s = trio.current_time()
-        return describe_tree(
+        status = describe_tree(
             self.machine,
             self.lives,
             run_dir=self.run_dir.path,
@@ -101,65 +134,151 @@ class Tree:
             is_started=self.started.is_set(),
             now_s=now_s,
         )
+        return msgspec.structs.replace(
+            status,
+            log_lines_dropped=self.records.log.dropped,
+            crash_reports_lost=self.records.reports.lost,
+            strangers_ended=self._strangers.ended,
+        )
 
-    async def restart(self, name: str) -> str:
-        """Restart one child and wait until it is ready again, or until it is clear that it is not.
+    def add(self, spec: ChildSpec | GroupSpec) -> None:
+        """Add a child or group; what is wrong with it was found before."""
+        if isinstance(spec, ChildSpec):
+            self.listeners.open(spec.name)
+        self.apply(self.machine.add(spec, now_s=trio.current_time()))
 
-        Returns:
-            The state that it reached.
+    def follow_plan(self, settings: Settings, plan: Plan) -> None:
+        """Change what is different between the settings now and new ones; the rest goes on untouched."""
+        specs: dict[str, ChildSpec | GroupSpec] = {group.name: group for group in settings.groups}
+        specs |= {child.name: child for child in settings.children}
+        # First of all: a child that is started by what follows gets the new secrets and flags.
+        self.settings = settings
+        for change in plan.changes:
+            now_s = trio.current_time()
+            if change.kind == "remove":
+                self.apply(self.machine.remove(change.name, now_s=now_s))
+            elif change.kind == "add":
+                self.add(specs[change.name])
+            elif change.name == "supervisor":
+                self.apply(self.machine.set_flags(settings.flags, now_s=now_s))
+            elif change.kind in {"restart", "adjust"}:
+                self.apply(self.machine.replace(specs[change.name], now_s=now_s, anew=change.kind == "restart"))
 
-        Raises:
-            UsageError: there is no such child, or the tree is stopping.
-        """
-        child = self.machine.children.get(name)
-        before = 0 if child is None else child.incarnation
-        self.apply(self.machine.restart(name, now_s=trio.current_time()))
-        record = self.machine.children[name]
-        while record.incarnation == before or record.state in {ChildState.STARTING, ChildState.STOPPING}:
-            await self.wait_changed()
-            if self.machine.is_stopping:
-                break
-        return record.state.value
+    def condemn(self, name: str, detail: str, *, is_memory: bool) -> None:
+        """End a child that hangs, or that has more memory than it may."""
+        life = self.lives[name]
+        life.last_words = detail
+        self.log.error(
+            "child.over_memory" if is_memory else "child.stalled", child=name, child_pid=life.pid, why=detail
+        )
+        happened = self.machine.over_memory if is_memory else self.machine.stalled
+        self.apply(happened(name, now_s=trio.current_time()))
+
+    def sweep(self) -> None:
+        """End what dead children left behind, and collect dead strangers when this is PID 1."""
+        if self.is_checking:
+            return  # The check process is a child of ours that is no actor; the next sweep finds the rest.
+        known = {life.pid for life in self.lives.values() if life.ended is None} | self._spawner.known_pids()
+        for pid in self._strangers.sweep(known):
+            self.log.warning("stranger.ended", child_pid=pid)
+
+    def faults(self, *, now_s: float) -> list[str]:
+        """Return what must never be: a child that the machine thinks alive without a process, or work left undone."""
+        alive = [name for name, child in self.machine.children.items() if child.state in ALIVE]
+        found = [f"{name} has no process" for name in alive if self._living(name) is None]
+        due_s = self.machine.next_check_s()
+        if due_s is not None and now_s - due_s > OVERDUE_S:
+            found.append(f"something was due {now_s - due_s:.0f} s ago")
+        return found
+
+    def tend(self) -> None:
+        """Let the spawner make what it keeps ready."""
+        self._coroner.look()
+        if self.machine.is_stopping:
+            return
+        try:
+            self._spawner.refill(now_s=trio.current_time())
+        except OSError as error:
+            self.log.warning("spare.failed", error=str(error))
+
+    @property
+    def changed(self) -> trio.Event:
+        """Set at the machine's next decision; a new one follows it."""
+        return self._changed
 
     async def wait_changed(self) -> None:
-        """Wait until anything in the status changed: a state, or a heartbeat's numbers."""
+        """Wait until the machine has decided anything."""
         await self._changed.wait()
 
     # Carrying out
 
     def apply(self, actions: list[Action]) -> None:
-        """Carry out actions in order, and those that follow from them."""
-        for action in actions:
-            match action:
-                case Spawn(name, incarnation):
-                    self._spawn(name, incarnation)
-                case AskToStop(name, limit_s):
-                    self._nursery.start_soon(self.lives[name].stop, limit_s)
-                case Kill(name, dump):
-                    self._nursery.start_soon(partial(self.lives[name].kill, dump=dump))
-                case Record():
-                    self._record(action)
-                case TreeStarted():
-                    self._log.info("supervisor.started", children=len(self.machine.children))
-                    self.started.set()
-                case TreeStopped():
-                    self.stopped.set()
+        """Carry out actions in order, and behind them those that follow from them."""
+        self._to_do.extend(actions)
+        if self._is_applying:
+            return  # Called for what follows from an action: its turn comes.
+        self._is_applying = True
+        try:
+            while self._to_do:
+                self._carry_out(self._to_do.popleft())
+        finally:
+            self._is_applying = False
         self._note_change()
+
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case Spawn(name, incarnation):
+                self._spawn(name, incarnation)
+            case AskToStop(name, limit_s):
+                if (life := self._living(name)) is not None:
+                    self._nursery.start_soon(life.stop, limit_s)
+            case Kill(name, dump):
+                if (life := self._living(name)) is not None:
+                    self._nursery.start_soon(partial(life.kill, dump=dump))
+            case Record():
+                self._record(action)
+            case Decision(name, text):
+                self._epilogue(name).decision = text
+                self.log.info("child.decision", child=name, decision=text)
+            case Removed(name):
+                self._forget(name)
+            case TreeStarted():
+                self.log.info("supervisor.started", children=len(self.machine.children))
+                self.started.set()
+            case TreeStopped():
+                self.stopped.set()
+
+    def _living(self, name: str) -> Life | None:
+        """Return the life of a child's process; None when no process was made, or it is collected: its end is told."""
+        life = self.lives.get(name)
+        return life if life is not None and life.ended is None else None
 
     def _note_change(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
 
+    def _forget(self, name: str) -> None:
+        self.lives.pop(name, None)
+        self._epilogues.pop(name, None)
+        self.listeners.close(name)
+        self.logs.forget(name)
+
+    def _epilogue(self, name: str) -> Epilogue:
+        return self._epilogues.setdefault(name, Epilogue())
+
     def _spawn(self, name: str, incarnation: int) -> None:
+        spec = self.machine.children[name].spec
         try:
             process = self._spawner.spawn(name)
         except OSError as error:
-            self._log.error("child.spawn_failed", child=name, error=str(error))
+            self.log.warning("child.spawn_failed", child=name, error=str(error))
             self.apply(self.machine.spawn_failed(name, self._redact(str(error)), now_s=trio.current_time()))
             return
-        self.lives[name] = life = Life(process, started_s=trio.current_time())
-        self._lifecycle.write("child_started", child=name, pid=process.pid, incarnation=incarnation)
-        self._log.info("child.started", child=name, child_pid=process.pid, incarnation=incarnation)
+        apply_limits(process.pid, spec)
+        self.lives[name] = life = Life(process, self._coroner, started_s=trio.current_time())
+        self.logs.attach(name, process.pid, process.output)
+        self.records.lifecycle.write("child_started", child=name, pid=process.pid, incarnation=incarnation)
+        self.log.info("child.started", child=name, child_pid=process.pid, incarnation=incarnation)
         self._nursery.start_soon(self._live, name, life, incarnation)
 
     def _record(self, record: Record) -> None:
@@ -170,32 +289,41 @@ class Tree:
             fields = {"cause": record.cause, "code": record.exit.code, "signal": record.exit.signal}
             if record.exit.summary:
                 fields["summary"] = record.exit.summary
+            self._epilogue(record.child).cause = record.cause
         if record.event == "child_stopped" and life is not None:
             fields["rung"] = life.rung  # Which step of the ladder was needed.
         if record.reason is not None:
             fields["reason"] = record.reason
         # A parked child without a process keeps the number of its last one out of the history's last line.
         pid = life.pid if life is not None and (alive or record.exit is not None) else None
-        self._lifecycle.write(record.event, child=record.child, pid=pid, **fields)
-        write = self._log.info if record.event in {"child_ready", "child_stopped"} else self._log.warning
+        self.records.lifecycle.write(record.event, child=record.child, pid=pid, **fields)
+        write = self.log.info if record.event in _QUIET_EVENTS else self.log.warning
         write(record.event.replace("_", "."), child=record.child, child_pid=pid, **fields)
 
     # Tasks
 
     async def _live(self, name: str, life: Life, incarnation: int) -> None:
-        """Follow one life from its `Start` message to its end."""
-        start, listener = self._start_message(name, incarnation), self._listeners[name]
+        """Follow one life from its `Start` message to its end, and write down how it ended."""
+        start, listener = self._start_message(name, incarnation), self.listeners[name]
         told, link_broken = partial(self._told, name, life), partial(self._link_broken, name, life)
         try:
             ended = await life.run(start, listener, told=told, link_broken=link_broken)
         except BaseException:
             if life.ended is not None:
                 self._record(Record("child_stopped", name, cause="cancelled", exit=life.ended))
+            life.close()
             raise
         self.apply(self.machine.exited(name, ended, now_s=trio.current_time()))
+        epilogue = self._epilogues.pop(name, Epilogue())
+        self.sweep()
+        await self.logs.drain(life.pid)
+        if is_worth_a_report(epilogue, life, is_stopping=self.machine.is_stopping):
+            log = self.logs.tail(name, REPORT_LINES, pid=life.pid)
+            self.records.reports.add(examine(name, life, epilogue, incarnation=incarnation, log=log))
+        life.close()
 
     def _start_message(self, name: str, incarnation: int) -> Start:
-        spec = self.machine.children[name].spec
+        spec, flags = self.machine.children[name].spec, self.machine.flags
         return Start(
             name=name,
             entry=spec.start,
@@ -203,15 +331,13 @@ class Tree:
             secrets=self.settings.secrets_of(spec),
             run_dir=os.fspath(self.run_dir.path),
             incarnation=incarnation,
-            heartbeat_s=self.settings.flags.heartbeat_s,
-            log_level=self.settings.flags.log_level,
+            heartbeat_s=flags.heartbeat_s,
+            dead_man_s=flags.dead_man_s,
+            log_level=flags.log_level,
         )
 
     def _told(self, name: str, life: Life, message: FromChild) -> None:
         match message:
-            case Heartbeat():
-                life.heartbeat, life.heartbeat_s = message, trio.current_time()
-                self._note_change()
             case Ready():
                 self.apply(self.machine.ready(name, now_s=trio.current_time()))
             case Parked(reason):
@@ -219,76 +345,10 @@ class Tree:
             case Unparked():
                 self.apply(self.machine.works(name))
             case Failed(summary, traceback):
-                life.last_words = self._redact(summary)
-                self._log.error("child.failed", child=name, child_pid=life.pid, traceback=traceback)
+                life.last_words, life.traceback = self._redact(summary), self._redact(traceback)
+                self.log.error("child.failed", child=name, child_pid=life.pid, traceback=life.traceback)
 
     def _link_broken(self, name: str, life: Life, error: ChannelError) -> None:
         life.last_words = life.last_words or self._redact(str(error))
-        self._log.error("child.link_broken", child=name, child_pid=life.pid, error=str(error))
+        self.log.error("child.link_broken", child=name, child_pid=life.pid, error=str(error))
         self.apply(self.machine.link_broken(name, now_s=trio.current_time()))
-
-    async def run_clock(self) -> None:
-        """Call the machine when something is due, until cancelled."""
-        while True:
-            changed, due_s = self._changed, self.machine.next_check_s()
-            with trio.move_on_at(trio.current_time() + 3600 if due_s is None else due_s):
-                await changed.wait()
-                continue
-            self.apply(self.machine.tick(now_s=trio.current_time()))
-
-    # Sockets and clean-up
-
-    @contextlib.contextmanager
-    def open_listeners(self) -> Iterator[None]:
-        """Hold one listening socket for each child: it outlives the child, so a dial during a restart waits."""
-        try:
-            for name in self.machine.children:
-                self._listeners[name] = self.run_dir.listen(self.run_dir.child_socket(name))
-            yield
-        finally:
-            for name, listener in self._listeners.items():
-                listener.close()
-                self.run_dir.child_socket(name).unlink(missing_ok=True)
-
-
-async def run_tree(
-    settings: Settings,
-    run_dir: RunDir,
-    *,
-    lifecycle: Lifecycle,
-    redaction: Redaction,
-    stop: trio.Event,
-    spawner: Spawner | None = None,
-    task_status: trio.TaskStatus[Tree] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Run a tree until `stop` is set, or until it is stopped over its control socket; return when all is gone.
-
-    Runs in the main thread. When cancelled it kills all children at once. Gives the `Tree` to its starter as soon as
-    the first child has been started; `tree.started` is set when all were.
-
-    Raises:
-        SettingsError: a socket cannot be made in the run directory.
-    """
-    spawner = FreshInterpreter() if spawner is None else spawner
-    with contextlib.closing(spawner), contextlib.ExitStack() as sockets:
-        async with trio.open_nursery() as services:
-            async with trio.open_nursery() as children:
-                tree = Tree(
-                    settings, run_dir, lifecycle=lifecycle, redaction=redaction, spawner=spawner, nursery=children
-                )
-                sockets.enter_context(tree.open_listeners())
-                control = run_dir.listen(run_dir.control_socket)
-                sockets.callback(run_dir.control_socket.unlink, missing_ok=True)
-                services.start_soon(serve_control, control, tree)
-                services.start_soon(tree.run_clock)
-                services.start_soon(_stop_when_told, tree, stop)
-                tree.start()
-                task_status.started(tree)
-                await tree.stopped.wait()
-            services.cancel_scope.cancel()
-    lifecycle.write("supervisor_stopped", child=None, pid=os.getpid())
-
-
-async def _stop_when_told(tree: Tree, stop: trio.Event) -> None:
-    await stop.wait()
-    tree.ask_to_stop()

@@ -13,17 +13,27 @@ from typing import Final, NoReturn
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a command in order. SIGHUP is the terminal that was closed."""
 
-RUN_UNTIL_SIGNALLED: Final = frozenset({"demo", "run", "simulate", "watch"})
+RUN_UNTIL_SIGNALLED: Final = frozenset({"demo", "run", "simulate", "top", "watch"})
 """Commands that a signal ends as it should, so with exit code 0."""
+
+FOLLOW_UNTIL_SIGNALLED: Final = frozenset({"tail"})
+"""Commands that are such ones when they are told to follow."""
 
 
 def end_quietly_on_signals(arguments: Sequence[str]) -> None:
     """Let signals end such a command with exit code 0 and without a word, until it receives them itself."""
-    if not RUN_UNTIL_SIGNALLED & set(arguments[:1]):
+    if not runs_until_signalled(arguments):
         return
     for number in ENDING:
         if not is_ignored(number):
             signal.signal(number, _end_now)
+
+
+def runs_until_signalled(arguments: Sequence[str]) -> bool:
+    """Whether a signal is how this command line is meant to end."""
+    command, options = arguments[:1], arguments[1:]
+    follows = any(option in {"-f", "--follow"} for option in options)
+    return bool(RUN_UNTIL_SIGNALLED & set(command) or (follows and FOLLOW_UNTIL_SIGNALLED & set(command)))
 
 
 def is_ignored(number: int) -> bool:

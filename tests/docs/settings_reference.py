@@ -18,7 +18,7 @@ from actors.consumers.order_tracker import OrderTrackerSettings
 from actors.consumers.price_monitor import PriceMonitorSettings
 from actors.exchange.quirks import Quirks
 from actors.exchange.settings import AccountSettings, SimulatorSettings
-from supervisor.specs.spec import ChildSpec, SupervisorFlags
+from supervisor.specs.spec import ChildSpec, GroupSpec, SupervisorFlags
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 BEGIN = "<!-- tables: python -m tests.docs.settings_reference -->\n"
@@ -27,6 +27,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "`[supervisor]`: how the tree behaves": SupervisorFlags,
     "`[exchange]`: where the exchange is; for every connection actor": ExchangeSettings,
     "`[[child]]`: one for each process": ChildSpec,
+    "`[[group]]`: children that belong together": GroupSpec,
     "`[child.settings]` of `private`": PrivateSettings,
     "`[child.settings]` of `price_monitor`": PriceMonitorSettings,
     "`[child.settings]` of `order_tracker`": OrderTrackerSettings,
@@ -56,6 +57,9 @@ def default_of(setting: msgspec.structs.FieldInfo) -> object:
 def meanings(struct: type[msgspec.Struct]) -> dict[str, str]:
     """What the docstring says of each attribute."""
     found: dict[str, str] = {}
+    for kind in struct.__bases__:
+        if kind is not msgspec.Struct:
+            found.update(meanings(kind))
     names: list[str] = []
     section = inspect.getdoc(struct).partition("Attributes:\n")[2]  # type: ignore[union-attr]
     for line in section.splitlines():

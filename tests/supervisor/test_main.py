@@ -12,7 +12,6 @@ import pytest
 from protocols.errors import ConnectionLost, SettingsError
 from supervisor.commands import status as status_command
 from supervisor.commands.status import describe_exit, duration
-from supervisor.control.messages import Answer
 from supervisor.control.status import ChildStatus, LastExit, TreeStatus
 from supervisor.main import COMMANDS, run_command, upbitd
 from supervisor.startup import name_clash
@@ -66,7 +65,7 @@ def test_no_cell_of_the_status_is_cut(capsys: pytest.CaptureFixture[str], monkey
         name, "starting", 4_000_000, 1000, 1e5, LastExit(None, 15, ""), 10.0, 2**31, 1, {"seen": 10**9}, "r" * 200
     )
     tree = TreeStatus(pid=1, state="running", uptime_s=2.0, run_dir="/r", children=(child,))
-    monkeypatch.setattr(status_command, "ask", lambda *_given, **_limits: Answer(status=tree))
+    monkeypatch.setattr(status_command, "status_of", lambda _socket: tree)
     monkeypatch.setenv("COLUMNS", "40")
     assert run_command(["status"]) == 0
     shown = capsys.readouterr().out

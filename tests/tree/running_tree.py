@@ -1,18 +1,23 @@
 """A real supervisor with real children, followed by its lifecycle events."""
 
+import atexit
 import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from supervisor.records.crash_reports import CrashReport, CrashReports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIMIT_S = 20.0
@@ -77,6 +82,10 @@ class RunningTree:
         answer = json.loads(self.ask("status", "--json").stdout)
         return {child["name"]: child for child in answer["children"]}
 
+    def reports(self, child: str) -> list[CrashReport]:
+        """How the lives of a child ended, the newest first."""
+        return CrashReports(self.run_dir / "crashes", keep=1).last(child, 100)
+
     def wait_gone(self, pid: int, *, limit_s: float) -> None:
         readable, _, _ = select.select([self._pidfds[pid]], [], [], limit_s)
         assert readable, f"process {pid} is still there after {limit_s} s"
@@ -114,12 +123,17 @@ class RunningTree:
         assert not alive, f"left behind: {alive}"
 
 
+STATE_HOME = tempfile.mkdtemp(prefix="upbitd-state-")
+"""Where locks of accounts go, instead of the home of whoever runs the tests."""
+
+atexit.register(shutil.rmtree, STATE_HOME, ignore_errors=True)
+
 UPBITD = [sys.executable, "-m", "supervisor.main"]
 
 
 def child_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("UPBITD_")}
-    return {**inherited, "PYTHONPATH": str(REPOSITORY), **(extra or {})}
+    return {**inherited, "PYTHONPATH": str(REPOSITORY), "XDG_STATE_HOME": STATE_HOME, **(extra or {})}
 
 
 def upbitd(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

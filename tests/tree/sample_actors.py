@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import trio
-import trio.testing
 
 from protocols.channel.framing import pack_frame
 
@@ -32,17 +31,24 @@ async def configured(actor: Any, settings: SampleSettings) -> None:
     await trio.sleep_forever()
 
 
+async def until_told() -> None:
+    """Wait until the supervisor was told what was said before."""
+    from trio.testing import wait_all_tasks_blocked  # It imports pytest, which no other actor here should wait for.
+
+    await wait_all_tasks_blocked()
+
+
 async def blocked_in_c(actor: Any) -> None:
     actor.ready()
     with trio.CancelScope(shield=True):  # A stop that comes early must not get through.
-        await trio.testing.wait_all_tasks_blocked()  # Until the supervisor was told.
+        await until_told()
     time.sleep(30)  # noqa: ASYNC251 - the point of this actor
 
 
 async def busy_loop(actor: Any) -> None:
     actor.ready()
     with trio.CancelScope(shield=True):  # A stop that comes early must not get through.
-        await trio.testing.wait_all_tasks_blocked()  # Until the supervisor was told.
+        await until_told()
     while True:
         pass
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import trio
 
-from actors.runtime.process.logs import Redaction
-from supervisor.running.lifecycle import Lifecycle
+from supervisor.records.records import open_records
+from supervisor.running.operator import Operator
 from supervisor.running.run_dir import open_run_dir
-from supervisor.running.tree import Tree, run_tree
+from supervisor.running.run_tree import run_tree
 from supervisor.specs.settings import settings_from
 
 TABLES = {
@@ -28,19 +28,15 @@ def events(path: Path) -> list[tuple[str, str | None]]:
 
 async def test_a_tree_runs_inside_another_program_until_its_event_is_set(tmp_path: Path) -> None:
     run_dir, stop = open_run_dir(tmp_path / "run"), trio.Event()
-    lifecycle = Lifecycle(run_dir.lifecycle_file)
-    with trio.fail_after(30):
+    settings = settings_from(TABLES, variables={})
+    with trio.fail_after(30), open_records(settings, events=run_dir.lifecycle_file, crashes=run_dir.crashes) as records:
         async with trio.open_nursery() as nursery:
-            settings = settings_from(TABLES, variables={})
-            tree: Tree = await nursery.start(
-                partial(run_tree, settings, run_dir, lifecycle=lifecycle, redaction=Redaction(), stop=stop)
-            )
-            await tree.started.wait()
-            while not tree.status().children[1].counters:
-                await tree.wait_changed()
-            status = tree.status()
+            operator: Operator = await nursery.start(partial(run_tree, settings, run_dir, records=records, stop=stop))
+            await operator.tree.started.wait()
+            while not operator.status().children[1].counters:
+                await trio.lowlevel.checkpoint()  # Counters are looked up; nobody tells when they change.
+            status = operator.status()
             stop.set()
-    lifecycle.close()
     assert [(child.name, child.state) for child in status.children] == [("a", "ready"), ("b", "ready")]
     assert status.children[1].counters == {"code": 5}
     assert events(run_dir.lifecycle_file)[-3:] == [
@@ -52,17 +48,14 @@ async def test_a_tree_runs_inside_another_program_until_its_event_is_set(tmp_pat
 
 async def test_a_cancelled_tree_kills_and_reaps_its_children(tmp_path: Path) -> None:
     run_dir = open_run_dir(tmp_path / "run")
-    lifecycle = Lifecycle(run_dir.lifecycle_file)
-    with trio.fail_after(30):
+    settings = settings_from(TABLES, variables={})
+    with trio.fail_after(30), open_records(settings, events=run_dir.lifecycle_file, crashes=run_dir.crashes) as records:
         async with trio.open_nursery() as nursery:
-            settings = settings_from(TABLES, variables={})
-            tree: Tree = await nursery.start(
-                partial(run_tree, settings, run_dir, lifecycle=lifecycle, redaction=Redaction(), stop=trio.Event())
-            )
-            await tree.started.wait()
-            pids = [child.pid for child in tree.status().children]
+            tree = partial(run_tree, settings, run_dir, records=records, stop=trio.Event())
+            operator: Operator = await nursery.start(tree)
+            await operator.tree.started.wait()
+            pids = [child.pid for child in operator.status().children]
             nursery.cancel_scope.cancel()
-    lifecycle.close()
     assert not any(psutil.pid_exists(pid) for pid in pids if pid is not None)
     last = [json.loads(line) for line in run_dir.lifecycle_file.read_text().splitlines()][-2:]
     assert [(event["event"], event["cause"], event["signal"]) for event in last] == [

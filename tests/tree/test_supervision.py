@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.runtime.process import fork_server_guard as guard
 from tests.tree.running_tree import children, running_tree, upbitd
 
 
@@ -106,7 +107,9 @@ def test_a_child_that_is_not_ready_in_time_is_killed_with_a_dump_of_its_stacks(t
         stopped = tree.wait_for("child_stopped")
         assert (stopped["cause"], stopped["signal"], stopped["rung"]) == ("start_timeout", 9, "sigkill")
         assert tree.finish() == 0
-    assert "most recent call first" in tree.log
+    [report] = tree.reports("a")
+    assert "most recent call first" in report.dump
+    assert report.decision == "not restarted: temporary"
 
 
 def test_a_child_that_waits_for_its_owner_is_parked_alive_and_holds_up_nobody(tmp_path: Path) -> None:
@@ -130,7 +133,8 @@ def test_a_child_that_hangs_is_killed_and_the_stop_keeps_its_limit(tmp_path: Pat
         assert time.monotonic() - began_s <= 5.0
         stopped = [event for event in tree.events if event["event"] == "child_stopped"]
         assert [(event["child"], event["rung"]) for event in stopped] == [("b", "sigkill"), ("a", "asked")]
-    assert "most recent call first" in tree.log
+    [report] = tree.reports("b")
+    assert "most recent call first" in report.dump
 
 
 def test_many_hanging_children_cannot_stretch_the_stop(tmp_path: Path) -> None:
@@ -277,9 +281,9 @@ def test_bad_settings_start_nothing_and_say_all_that_is_wrong(tmp_path: Path) ->
     assert done.returncode == 2
     assert not (tmp_path / "run" / "lifecycle.jsonl").exists()
     begins = [
-        "upbitd: supervisor.more: unknown setting; known here: ",
-        "upbitd: child b.colour: unknown setting; known here: ",
-        "upbitd: child b: start = 'tests.tree.sample_actors:no_such_actor': ",
+        f"upbitd: {config}:12: supervisor.more: unknown setting; known here: ",
+        f"upbitd: {config}:11: child b.colour: unknown setting; known here: ",
+        f"upbitd: {config}:7: child b: start = 'tests.tree.sample_actors:no_such_actor': ",
     ]
     told = done.stderr.splitlines()
     assert [line[: len(begin)] for line, begin in zip(told, begins, strict=True)] == begins
@@ -296,7 +300,8 @@ def test_secrets_reach_their_child_alone_and_nothing_that_can_be_read(tmp_path: 
         assert exited["summary"] == "ValueError: deliberate  ***"
         tree.wait_for("child_ready", "other")
         for process in tree.session():
-            assert not any(name.startswith("UPBITD_") for name in process.environ())
+            inherited = {name for name in process.environ() if name.startswith("UPBITD_")}
+            assert inherited <= {"UPBITD_TREE", guard.VARIABLE, guard.IMPORTS, guard.PATH_BEFORE}
             assert key not in " ".join(process.cmdline())
         assert key not in tree.ask("status", "--json").stdout
         assert tree.finish() == 0
@@ -312,7 +317,7 @@ def test_restart_and_stop_by_command(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (0, "a: ready\n")
         assert tree.wait_for("child_stopped", "a")["cause"] == "restart"
         unknown = tree.ask("restart", "nobody")
-        assert (unknown.returncode, unknown.stderr) == (2, "upbitd: no child named 'nobody'; there are a, b\n")
+        assert (unknown.returncode, unknown.stderr) == (2, "upbitd: no child or group named 'nobody'; there are a, b\n")
         assert tree.ask("stop").returncode == 0
         assert tree.process.wait(5.0) == 0
         assert "no supervisor runs in" in tree.ask("stop").stderr

@@ -14,7 +14,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -25,6 +25,9 @@ from structlog.typing import FilteringBoundLogger
 
 from actors.runtime.channel.asking import Arguments, ask
 from actors.runtime.channel.publishing import Counter
+from actors.runtime.channel.readable import is_readable
+from actors.runtime.process.black_box import Note, note_nowhere
+from actors.runtime.process.heartbeat import Watch
 from protocols.channel.continuity import Continuity
 from protocols.channel.framing import FrameSplitter, pack_frame
 from protocols.channel.messages import (
@@ -67,7 +70,9 @@ class Dial:
         counters: where received, merged and missed events are counted.
         log: where problems of the link are told.
         bodies: the types of the events' bodies; the exchange's messages unless another actor's topics are wanted.
-        progressed: told how many events were consumed, each time more are asked for.
+        progressed: told how many items were taken, each time more are asked for and each time `watch` asks.
+        watch: asks from time to time, while the link is open, whether items wait in it.
+        note: gets the header of the newest event of each read.
 
     Attributes:
         continuity: proof that nothing was missed, or what.
@@ -83,12 +88,19 @@ class Dial:
         *,
         bodies: Any = DataMessage,  # noqa: ANN401 - a type or a union of types
         progressed: Callable[[int], None] | None = None,
+        watch: Watch | None = None,
+        note: Note = note_nowhere,
     ) -> None:
         self._path = path
         self._client = client
         self._counters = counters
         self._log = log
         self._progressed = progressed
+        self._watch = watch
+        self._watching = ExitStack()
+        self._note = note
+        self._arrived = 0
+        self._taken = 0
         server_message = Event[bodies] | Welcome | Accepted | Down | Up | Gap | WantProblem | Reply
         self._decode = msgspec.msgpack.Decoder(server_message).decode
         self._stream: trio.SocketStream | None = None
@@ -108,6 +120,8 @@ class Dial:
         self.server: Welcome | None = None
 
     async def __aenter__(self) -> Self:
+        if self._watch is not None:
+            self._watching.enter_context(self._watch(self._is_waiting))
         return self
 
     async def __aexit__(
@@ -118,6 +132,8 @@ class Dial:
     async def aclose(self) -> None:
         """Leave: the serving actor frees this client's wants as soon as it sees the link end."""
         self._is_closed = True
+        self._watching.close()
+        self._count_taken()
         if self._stream is not None:
             stream, self._stream = self._stream, None
             await trio.aclose_forcefully(stream)
@@ -152,21 +168,30 @@ class Dial:
     async def __anext__(self) -> Item:
         """The next item; there is one checkpoint for each batch, not for each item."""
         if not self._waiting:
-            self._waiting.extend(await self.receive())
+            await self._fill()
             if not self._waiting:
                 raise StopAsyncIteration
         return self._waiting.popleft()
 
     async def receive(self) -> list[Item]:
-        """Wait for the next batch: all that one read brought; empty once the link is closed. Dials as needed."""
-        while True:
-            if self._waiting:
-                items = list(self._waiting)
-                self._waiting.clear()
-                return items
+        """Wait for the next batch: all that one read brought; empty once the link is closed. Dials as needed.
+
+        The whole batch counts as taken. Who takes longer over one than its `stall_timeout_s` must count what it has
+        done by `Actor.progressed`, or take items one by one.
+        """
+        if not self._waiting:
+            await self._fill()
+        items = list(self._waiting)
+        self._waiting.clear()
+        return items
+
+    async def _fill(self) -> None:
+        """Read until something waits, or the link is closed."""
+        self._count_taken()
+        while not self._waiting:
             stream = self._stream or await self._dial()
             if stream is None:
-                return []
+                return
             try:
                 chunk = await stream.receive_some(READ_BYTES)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -175,6 +200,18 @@ class Dial:
                 self._read(bytes(chunk))
             elif not self._is_closed:
                 self._lose("the link ended")
+            self._arrived += len(self._waiting)
+
+    def _is_waiting(self) -> bool:
+        """Whether items wait here; those that were taken one by one since this was asked last count as progress."""
+        self._count_taken()
+        return bool(self._waiting) or (self._stream is not None and is_readable(self._stream.socket))
+
+    def _count_taken(self) -> None:
+        taken = self._arrived - len(self._waiting)
+        if self._progressed is not None and taken != self._taken:
+            self._progressed(taken - self._taken)
+        self._taken = taken
 
     async def _dial(self) -> trio.SocketStream | None:
         """Dial until somebody answers, or this link is closed; nobody answers before the supervisor holds the socket.
@@ -250,9 +287,12 @@ class Dial:
             self._lose("the link sent something unreadable")
         if events:
             self._redial_s = 0.0
+            self._note_newest(events)
         self._counters.add("events_received", events)
-        if self._progressed is not None:
-            self._progressed(events)
+
+    def _note_newest(self, events: int) -> None:
+        newest = next(item for item in reversed(self._waiting) if isinstance(item, Event))
+        self._note(newest.topic, newest.epoch, newest.sequence, events)
 
     def _knows(self, event: Event[Any]) -> bool:
         """Whether this client already had what is sent to late comers, before it was detached."""

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import msgspec
 
 from actors.runtime.channel.streams import Body, Stream
+from actors.runtime.process.black_box import Note, note_nowhere
 from protocols.channel.framing import HEADER, pack_frame
 from protocols.channel.messages import (
     CACHED,
@@ -77,9 +78,20 @@ class Publisher:
         refuse: asked for each newly wanted topic; returns why it cannot be served, or "" when it can.
         on_wanted: called when the set of wanted topics changed.
         keeps: whether a topic that nobody takes any more stays, with its numbering and last value.
+
+    Args:
+        note: gets the header of the newest event of each batch.
     """
 
-    def __init__(self, name: str, incarnation: int, counters: Counter, *, epoch: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        incarnation: int,
+        counters: Counter,
+        *,
+        epoch: int | None = None,
+        note: Note = note_nowhere,
+    ) -> None:
         self.name = name
         self.incarnation = incarnation
         self.epoch = time.time_ns() // 1_000_000 if epoch is None else epoch
@@ -95,6 +107,9 @@ class Publisher:
         self._unflushed: list[Callable[[], None]] = []
         self._handlers: dict[str, RequestHandler] = {}
         self.counters = counters
+        self._note = note
+        self._newest: Stream | None = None
+        self._unnoted = 0
         self._down_since_ns: int | None = None
         self._numbers_used = 0
 
@@ -122,6 +137,8 @@ class Publisher:
         `received_ns` is monotonic, `wall_ns` the time of day; both of the moment the bytes arrived.
         """
         stream.sequence = sequence = stream.sequence + 1
+        self._newest = stream
+        self._unnoted += 1
         topic, epoch = stream.topic, self.epoch
         stream.recent.append((body, epoch, sequence, received_ns, wall_ns))
         # The same bytes as an encoded `Event`, without building one.
@@ -145,6 +162,10 @@ class Publisher:
 
     def flush(self) -> None:
         """Write what was queued since the last flush: one write for each link, unless one is in flight there."""
+        newest = self._newest
+        if newest is not None:
+            self._note(newest.topic, self.epoch, newest.sequence, self._unnoted)
+            self._newest, self._unnoted = None, 0
         if self._unflushed:
             writers, self._unflushed = self._unflushed, []
             for write in writers:

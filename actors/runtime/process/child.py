@@ -4,12 +4,34 @@ Importing this module must stay cheap, since the process is not safe before `ent
 heavy (trio, structlog, the actor) is imported after that.
 """
 
+import contextlib
+import importlib
 import os
 import socket
 import sys
 from typing import Any
 
-from actors.runtime.process.lifeline import EXIT_ORPHANED, arm_parent_death_signal, detach_from_terminal, set_signals
+from actors.runtime.process.lifeline import arm_parent_death_signal, detach_from_terminal, set_signals, use_output
+from protocols.control.exit_codes import EXIT_ORPHANED
+
+SPARE = "spare"
+"""Name of a process that waits to become the next child; it learns its own with `Start`."""
+
+
+class InheritedFile:
+    """A descriptor that is handed to a child process as an argument."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from multiprocess.reduction import DupFd  # noqa: PLC0415 - the child has no use for it
+
+        return _inherit_file, (DupFd(self._fd),)
+
+    def take(self) -> int:
+        """Return the descriptor; the caller owns it."""
+        return self._fd
 
 
 class InheritedSocket:
@@ -21,28 +43,61 @@ class InheritedSocket:
     def __reduce__(self) -> tuple[Any, ...]:
         from multiprocess.reduction import DupFd  # noqa: PLC0415 - the child has no use for it
 
-        return _inherit, (DupFd(self._socket.fileno()),)
+        return _inherit_socket, (DupFd(self._socket.fileno()),)
 
     def take(self) -> socket.socket:
         """Return the socket; the caller owns it."""
         return self._socket
 
 
-def _inherit(descriptor: Any) -> InheritedSocket:  # noqa: ANN401 - a class private to multiprocess
+def _inherit_file(descriptor: Any) -> InheritedFile:  # noqa: ANN401 - a class private to multiprocess
+    fd = descriptor.detach()
+    os.set_inheritable(fd, False)
+    return InheritedFile(fd)
+
+
+def _inherit_socket(descriptor: Any) -> InheritedSocket:  # noqa: ANN401 - a class private to multiprocess
     return InheritedSocket(socket.socket(fileno=descriptor.detach()))
 
 
-def enter(control: InheritedSocket, name: str, parent_pid: int) -> None:
+def enter(
+    *,
+    control: InheritedSocket,
+    name: str,
+    parent_pid: int,
+    box: InheritedFile,
+    dump: InheritedFile,
+    stdout: InheritedFile,
+    stderr: InheritedFile,
+    preload: tuple[str, ...],
+) -> None:
     """Become the actor `name`: make the process safe, hear what to do, do it, end with the exit code.
 
-    Exit codes: 0 ended in order, 1 the actor failed, 2 its settings or import path are wrong.
+    Args:
+        control: this end of the control link.
+        name: what the process is called; `SPARE` when that comes with `Start`.
+        parent_pid: who must live for this process to live: the supervisor, or its fork server.
+        box: memory of the black box.
+        dump: where stacks are dumped.
+        stdout: the pipe that becomes descriptor 1.
+        stderr: the pipe that becomes descriptor 2.
+        preload: modules to import before `Start` comes; for spares.
+
+    Exit codes are those of `protocols.control.exit_codes`.
     """
     arm_parent_death_signal(parent_pid)
     detach_from_terminal()
-    set_signals()
-    from setproctitle import setproctitle  # noqa: PLC0415 - after the lifeline
+    use_output(stdout.take(), stderr.take())
+    set_signals(dump.take())
+    from actors.runtime.process.black_box import map_box  # noqa: PLC0415 - after the lifeline
 
-    setproctitle(f"upbitd: {name}")
+    writer = map_box(box.take())
+    writer.begin(os.getpid())
+    _set_title(name)
+    writer.phase("importing")
+    for module in preload:
+        with contextlib.suppress(Exception, SystemExit):  # The actor that needs it says what is wrong with it.
+            importlib.import_module(module)
 
     from actors.runtime.process.control_link import receive_start  # noqa: PLC0415 - after the lifeline
     from protocols.errors import ConnectionLost  # noqa: PLC0415 - after the lifeline
@@ -52,6 +107,14 @@ def enter(control: InheritedSocket, name: str, parent_pid: int) -> None:
         start, listener, already_read = receive_start(link)
     except ConnectionLost:
         os._exit(EXIT_ORPHANED)
+    if name != start.name:
+        _set_title(start.name)
     from actors.runtime.process.process import run_process  # noqa: PLC0415 - trio and structlog, the slow part
 
-    sys.exit(run_process(start, link=link, listener=listener, already_read=already_read))
+    sys.exit(run_process(start, link=link, listener=listener, already_read=already_read, box=writer))
+
+
+def _set_title(name: str) -> None:
+    from setproctitle import setproctitle  # noqa: PLC0415 - after the lifeline
+
+    setproctitle(f"upbitd: {name}")

@@ -1,6 +1,6 @@
 """The child's end of the control link: tells the supervisor how it goes, hears when to stop.
 
-What waits to be told is bounded by its meaning: of each kind (ready, parked or not, heartbeat) only the newest counts,
+What waits to be told is bounded by its meaning: of each kind (ready, parked or not) only the newest counts,
 so a supervisor that does not read for a while costs a few hundred bytes and finds the present state afterwards.
 """
 
@@ -12,7 +12,7 @@ import msgspec
 import trio
 
 from protocols.channel.framing import HEADER, FrameSplitter, pack_frame
-from protocols.control.messages import FromChild, Heartbeat, Parked, Ready, Start, Stop, ToChild, Unparked
+from protocols.control.messages import FromChild, Parked, Ready, Start, Stop, ToChild, Unparked
 from protocols.errors import ChannelError, ConnectionLost
 from protocols.unreadable import UNREADABLE
 
@@ -20,7 +20,7 @@ RECEIVE_BYTES: Final = 65536
 LAST_WORDS_S: Final = 0.5
 """How long a dying child may wait for room in the socket's buffer; the supervisor reads within milliseconds."""
 
-_SLOTS: Final[dict[type, str]] = {Ready: "ready", Parked: "parked", Unparked: "parked", Heartbeat: "heartbeat"}
+_SLOTS: Final[dict[type, str]] = {Ready: "ready", Parked: "parked", Unparked: "parked"}
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ToChild).decode

@@ -6,25 +6,24 @@ Every line here keeps a child from outliving its supervisor, from reading the su
 
 import ctypes
 import faulthandler
+import fcntl
 import os
 import signal
-import sys
 from types import FrameType
 from typing import Final
+
+from protocols.control.exit_codes import EXIT_OK, EXIT_ORPHANED
 
 PR_SET_PDEATHSIG: Final = 1
 """`prctl` option, from <linux/prctl.h>: the signal to send to this process when its parent's thread ends."""
 
-EXIT_ORPHANED: Final = 70
-"""Exit code of a child that found its supervisor gone (EX_SOFTWARE of sysexits.h); nobody is left to read it."""
-
 
 def arm_parent_death_signal(parent_pid: int) -> None:
-    """Ask the kernel to kill this process when the supervisor ends, also while this process is blocked in C.
+    """Ask the kernel to kill this process when its parent ends, also while this process is blocked in C.
 
-    The signal is not retroactive: a supervisor that died before this call is found by comparing the parent's pid.
+    The signal is not retroactive: a parent that died before this call is found by comparing the parent's pid.
 
-    Source: prctl(2). It follows the parent's *thread*, so the supervisor starts children from its main thread only.
+    Source: prctl(2). It follows the parent's *thread*, so children are started from main threads only.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
@@ -34,6 +33,15 @@ def arm_parent_death_signal(parent_pid: int) -> None:
         os._exit(EXIT_ORPHANED)
 
 
+def arm_dead_man(seconds: float) -> None:
+    """End this process after so many seconds unless this is called again; 0 takes the timer away.
+
+    The kernel does it, by SIGALRM with its default action, so it works also while C code holds the interpreter, and
+    whoever else lives or does not. Source: setitimer(2).
+    """
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
 def detach_from_terminal() -> None:
     """Make fd 0 /dev/null: `multiprocess` closes `sys.stdin` only and leaves the supervisor's terminal on fd 0."""
     null = os.open(os.devnull, os.O_RDONLY)
@@ -41,19 +49,33 @@ def detach_from_terminal() -> None:
     os.close(null)
 
 
-def set_signals() -> None:
-    """Ignore SIGINT, let SIGTERM end a child that is still booting, dump all stacks on SIGUSR1.
+def use_output(stdout: int, stderr: int) -> None:
+    """Make two pipes of the supervisor the process's output; the descriptors themselves are closed."""
+    # Copied first: a supervisor that was started without an output may have got 1 and 2 for the pipes themselves.
+    pipes = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in (stdout, stderr)]
+    for stream, pipe in zip((1, 2), pipes, strict=True):
+        os.dup2(pipe, stream)
+    for fd in (*pipes, stdout, stderr):
+        if fd > 2:
+            os.close(fd)
+
+
+def set_signals(dump: int) -> None:
+    """Ignore SIGINT, let SIGTERM end a child that is still booting, dump all stacks on SIGUSR1 and on a crash.
 
     ^C goes to the whole process group: the supervisor alone decides what it means. The supervisor blocks both signals
-    around the start of a child, so this function is also what lets them through.
+    around the start of a child, so this function is also what lets them through. A fork server leaves handlers of its
+    own behind, which go.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end_while_booting)
-    faulthandler.enable()
-    faulthandler.register(signal.SIGUSR1, all_threads=True)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    faulthandler.enable(dump)
+    faulthandler.register(signal.SIGUSR1, file=dump, all_threads=True)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGUSR1})
 
 
 def _end_while_booting(_signal: int, _frame: FrameType | None) -> None:
-    """Nothing is open yet, so the plain end of the interpreter is the clean one."""
-    sys.exit(0)
+    """Nothing is open yet. It may come within an import, where others catch `SystemExit`."""
+    os._exit(EXIT_OK)

@@ -1,4 +1,4 @@
-"""Logs of every process of the tree: one JSON object a line on stderr, one write a line, no secrets.
+"""Logs of every process of the tree: one JSON object a line, one write a line, no secrets.
 
 Libraries that log by the standard `logging` come out the same way.
 """
@@ -7,7 +7,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -86,8 +87,22 @@ class Redaction:
         return self.fields(fields)
 
 
-def configure_logs(*, level: str, redaction: Redaction) -> None:
-    """Set up structlog and the standard `logging` of this process; further calls replace the set-up."""
+def write_stderr(data: bytes) -> None:
+    """Write to stderr by its descriptor; a reader that is gone must not end the writer."""
+    try:
+        os.write(STDERR_FD, data)
+    except OSError:
+        return
+
+
+def configure_logs(*, level: str, redaction: Redaction, write: Callable[[bytes], None] = write_stderr) -> None:
+    """Set up structlog and the standard `logging` of this process; further calls replace the set-up.
+
+    Args:
+        level: `debug`, `info`, `warning` or `error`.
+        redaction: masks secrets in every line.
+        write: takes one whole line at a time; it must not block and not raise.
+    """
     number = LEVELS[level]
     structlog.configure(
         processors=[
@@ -98,7 +113,7 @@ def configure_logs(*, level: str, redaction: Redaction) -> None:
             _render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=_StderrLines,
+        logger_factory=partial(_Lines, write),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -117,24 +132,16 @@ def _render(_logger: object, _method: str, fields: Fields) -> bytes:
     return msgspec.json.encode(fields, enc_hook=repr)
 
 
-class _StderrLines:
-    """Writes each line with one system call, so that lines of several processes do not mix."""
+class _Lines:
+    """Writes each line in one piece, so that lines of several processes do not mix."""
 
-    def __init__(self, *_arguments: object) -> None:
-        pass
+    def __init__(self, write: Callable[[bytes], None], *_arguments: object) -> None:
+        self._write = write
 
     def msg(self, line: bytes) -> None:
-        write_stderr(line + b"\n")
+        self._write(line + b"\n")
 
     debug = info = warning = error = critical = exception = msg
-
-
-def write_stderr(data: bytes) -> None:
-    """Write to stderr by its descriptor; a reader that is gone must not end the writer."""
-    try:
-        os.write(STDERR_FD, data)
-    except OSError:
-        return
 
 
 class _ToStructlog(logging.Handler):

@@ -4,7 +4,10 @@ import gc
 import os
 import signal
 import socket
+import time
 import traceback
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,13 +18,16 @@ import trio
 from actors.runtime.actor import Actor
 from actors.runtime.channel.publishing import Publisher
 from actors.runtime.channel.serving import serve_channel
-from actors.runtime.groups import leaves
+from actors.runtime.process.black_box import note_into
 from actors.runtime.process.control_link import ControlLink, send_last_words
 from actors.runtime.process.counters import Counters
-from actors.runtime.process.heartbeat import run_heartbeat
-from actors.runtime.process.lifeline import EXIT_ORPHANED
+from actors.runtime.process.heartbeat import Progress, Pulse, run_heartbeat
+from actors.runtime.process.last_words import cut, verdict
 from actors.runtime.process.logs import Redaction, configure_logs, get_logger
+from actors.runtime.process.output import redirect_output, report_uncaught
 from actors.runtime.settings.entries import Entry, load_entry
+from protocols.control.black_box import BoxWriter
+from protocols.control.exit_codes import EXIT_OK, EXIT_ORPHANED
 from protocols.control.messages import Failed, Start, Stop
 from protocols.errors import SettingsError
 
@@ -29,26 +35,46 @@ COLLECT_AFTER: Final = 20_000
 """Containers made, less those freed, until the collector looks at the young ones: a batch of events makes hundreds,
 which are freed at once. The interpreter's own 700 cost the connection actor about a twentieth of its time."""
 
-EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
+RESERVE_BYTES: Final = 4 * 1024 * 1024
+"""Kept back so that there is memory for the end of a process that ran out of it: the interpreter asks for a MiB at a
+time. Nothing is written into it, so it counts for the kernel's limits and takes none of the machine's memory."""
 
 
-def run_process(start: Start, *, link: socket.socket, listener: socket.socket, already_read: bytes) -> int:
+def run_process(
+    start: Start, *, link: socket.socket, listener: socket.socket, already_read: bytes, box: BoxWriter
+) -> int:
     """Run the actor to its end and return the process's exit code; an error is told to the supervisor, not printed."""
-    redaction = Redaction(start.secrets.values())
-    configure_logs(level=start.log_level, redaction=redaction)
+    reserve = bytearray(RESERVE_BYTES)
+    counters, redaction = Counters(), Redaction(start.secrets.values())
+    configure_logs(level=start.log_level, redaction=redaction, write=redirect_output(counters).write_line)
+    _report_uncaught(start.name, redaction)
     # From here the loop listens for SIGTERM; one that comes before it does waits.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     control = ControlLink(link, already_read=already_read)
+    failed: Failed | None = None
     try:
         entry, settings = _load(start)
-        trio.run(partial(_run_actor, start, entry, settings, control=control, listener=listener, redaction=redaction))
-    except (Exception, BaseExceptionGroup, SystemExit) as error:  # noqa: BLE001 - the edge of the process
-        code, failed = _verdict(error, redaction)
+        run = partial(_run_actor, start, entry, settings, control=control, listener=listener, redaction=redaction)
+        trio.run(partial(run, counters=counters, box=box, reserve=reserve))
+    except BaseException as error:  # noqa: BLE001, ASYNC103 - the edge of the process; the loop has ended
+        reserve.clear()
+        code, failed = verdict(error, redaction)
     else:
-        code, failed = EXIT_OK, None
+        code = EXIT_OK
     for message in (*control.untold(), *([] if failed is None else [failed])):
         send_last_words(link, message)
     return code
+
+
+def _report_uncaught(name: str, redaction: Redaction) -> None:
+    log = get_logger(actor=name, pid=os.getpid())
+
+    def report(where: str, error: BaseException) -> None:
+        # Masked before it is cut: half a secret would not be found.
+        text = redaction.text("".join(traceback.format_exception(error)))
+        log.error("actor.uncaught", where=where, error=repr(error), traceback=cut(text))
+
+    report_uncaught(report)
 
 
 def _load(start: Start) -> tuple[Entry, object]:
@@ -70,13 +96,16 @@ async def _run_actor(
     control: ControlLink,
     listener: socket.socket,
     redaction: Redaction,
+    counters: Counters,
+    box: BoxWriter,
+    reserve: bytearray,
 ) -> None:
     # What was imported stays for good; the collector need not look at it again.
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
     pid = os.getpid()
     log = get_logger(actor=start.name, pid=pid)
-    counters = Counters()
+    progress, note = Progress(), note_into(box)
     actor = Actor(
         name=start.name,
         pid=pid,
@@ -85,50 +114,52 @@ async def _run_actor(
         secrets=start.secrets,
         log=log,
         counters=counters,
-        publisher=Publisher(start.name, start.incarnation, counters),
+        publisher=Publisher(start.name, start.incarnation, counters, note=note),
         tell=control.tell,
         redaction=redaction,
+        progress=progress,
+        note=note,
     )
     listener.setblocking(False)
-    async with trio.open_nursery() as nursery:
-        work = trio.CancelScope()
+    pulse = Pulse(box, progress, counters)
+    beating = partial(run_heartbeat, pulse, every_s=start.heartbeat_s, dead_man_s=start.dead_man_s)
+    work = trio.CancelScope()
 
-        def stop(message: Stop) -> None:
-            log.debug("actor.stop", deadline_s=message.deadline_s)
-            work.cancel()
+    def stop(reason: str) -> None:
+        log.debug("actor.stop", reason=reason)
+        box.phase("stopping")
+        work.cancel()
 
-        nursery.start_soon(_stop_on_sigterm, work)
-        nursery.start_soon(control.run_writer)
-        nursery.start_soon(lambda: control.run_reader(stop=stop, orphaned=_end_orphaned))
-        nursery.start_soon(
-            lambda: run_heartbeat(control.tell, every_s=start.heartbeat_s, progress=actor.progress, counters=counters)
-        )
-        nursery.start_soon(serve_channel, listener, actor.publisher, log)
-        with work:
-            await (entry.function(actor) if entry.settings_type is None else entry.function(actor, settings))
-        nursery.cancel_scope.cancel()
+    def stop_as_told(message: Stop) -> None:
+        stop(f"asked to within {message.deadline_s:g} s")
+
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_stop_on_sigterm, stop)
+            nursery.start_soon(control.run_writer)
+            nursery.start_soon(lambda: control.run_reader(stop=stop_as_told, orphaned=_end_orphaned))
+            nursery.start_soon(beating)
+            nursery.start_soon(serve_channel, listener, actor.publisher, log)
+            box.phase("running")
+            with work:
+                try:
+                    await (entry.function(actor) if entry.settings_type is None else entry.function(actor, settings))
+                finally:
+                    reserve.clear()  # Here already: without any memory the loop itself could not end.
+            nursery.cancel_scope.cancel()
+    finally:
+        # The end must show in the counters too, whatever it was.
+        with suppress(MemoryError):
+            pulse.beat(time.monotonic_ns())
 
 
-async def _stop_on_sigterm(work: trio.CancelScope) -> None:
+async def _stop_on_sigterm(stop: Callable[[str], None]) -> None:
     with trio.open_signal_receiver(signal.SIGTERM) as signals:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         async for _number in signals:
-            work.cancel()
+            stop("SIGTERM")
 
 
 def _end_orphaned() -> None:
     """Without its supervisor a process of the tree must not go on, not even to clean up at leisure."""
     os._exit(EXIT_ORPHANED)
-
-
-def _verdict(error: BaseException, redaction: Redaction) -> tuple[int, Failed | None]:
-    """Turn what ended the loop into an exit code and last words."""
-    errors = list(leaves(error))
-    first = errors[0]
-    if len(errors) == 1 and isinstance(first, SystemExit):
-        code = first.code if isinstance(first.code, int) else int(first.code is not None)
-        return code, None
-    summary = f"{type(first).__name__}: {first}" if len(errors) == 1 else f"{len(errors)} errors, first {first!r}"
-    text = "".join(traceback.format_exception(error))
-    failed = Failed(summary=redaction.text(summary.splitlines()[0]), traceback=redaction.text(text))
-    return (EXIT_SETTINGS if isinstance(first, SettingsError) else EXIT_FAILED), failed

@@ -6,7 +6,9 @@ before the others run. JSON in on stdin, JSON out on stdout.
 
 import os
 import sys
+import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -33,21 +35,28 @@ class CheckRequest(msgspec.Struct, frozen=True):
 
 
 class CheckAnswer(msgspec.Struct, frozen=True):
-    """One line for each problem, and which shared tables each child takes."""
+    """One line for each problem, which shared tables each child takes, and which modules a fork server may import."""
 
     problems: list[str]
     takes: dict[str, list[str]]
+    preload: list[str] = []
 
 
 def check(request: CheckRequest) -> CheckAnswer:
     """Check every child and return all problems at once."""
     problems: list[str] = []
     takes: dict[str, list[str]] = {}
+    preload: list[str] = []
     for child in request.children:
+        before = _running_and_open()
         try:
             takes[child.name] = _check_child(child, request.shared, problems)
         except SettingsError as error:
             problems.append(f"child {child.name}: {error}")
+        else:
+            module = child.start.partition(":")[0]
+            if _is_ours(module) and _running_and_open() == before and module not in preload:
+                preload.append(module)
     # When a child cannot be imported, nobody knows what it would have taken.
     if request.is_complete and len(takes) == len(request.children):
         taken = {table for tables in takes.values() for table in tables}
@@ -56,7 +65,7 @@ def check(request: CheckRequest) -> CheckAnswer:
             for table in request.shared
             if table not in taken
         ]
-    return CheckAnswer(problems=list(dict.fromkeys(problems)), takes=takes)
+    return CheckAnswer(problems=list(dict.fromkeys(problems)), takes=takes, preload=preload)
 
 
 def _check_child(child: ChildToCheck, shared: Mapping[str, dict[str, Any]], problems: list[str]) -> list[str]:
@@ -75,6 +84,16 @@ def _check_child(child: ChildToCheck, shared: Mapping[str, dict[str, Any]], prob
     # Problems inside a shared table were named above, once and under the table's own name.
     problems += [line for line in found if not any(line.startswith(f"{child.name}.{name}") for name in takes)]
     return takes
+
+
+def _is_ours(module: str) -> bool:
+    """Whether a module belongs to this project. An owner's own file may change between two lives of its actor."""
+    return module.startswith("actors.")
+
+
+def _running_and_open() -> tuple[int, int]:
+    """Return how many threads run and descriptors are open: an import that adds some must not be copied by a fork."""
+    return threading.active_count(), sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.connections.keys import ACCESS_KEY, SECRET_KEY, Keys, load_keys
+from actors.connections.keys import ACCESS_KEY, CREDENTIALS_VARIABLE, SECRET_KEY, Keys, load_keys
 from protocols.errors import AuthenticationError
 
 SECRET = "very-secret-value-0123456789"
@@ -123,3 +123,29 @@ def test_half_a_pair_in_the_environment_is_named(given: str, missing: str, tmp_p
     with pytest.raises(AuthenticationError, match=f"{missing} is not set") as caught:
         load_keys({given: SECRET}, tmp_path / "missing.toml")
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o440, 0o600, 0o640])
+def test_a_credential_of_the_service_manager_may_be_readable_by_its_access_list(
+    tmp_path: Path, mode: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CREDENTIALS_VARIABLE, str(tmp_path))
+    path = keys_file(tmp_path, f'access_key = "a"\nsecret_key = "{SECRET}"\n', mode)
+    assert load_keys({}, path).secret_key == SECRET
+
+
+@pytest.mark.parametrize("mode", [0o404, 0o420, 0o644])
+def test_a_credential_that_anybody_may_read_or_others_may_write_is_refused(
+    tmp_path: Path, mode: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CREDENTIALS_VARIABLE, str(tmp_path))
+    path = keys_file(tmp_path, f'access_key = "a"\nsecret_key = "{SECRET}"\n', mode)
+    with pytest.raises(AuthenticationError, match="open to others"):
+        load_keys({}, path)
+
+
+def test_a_file_elsewhere_is_no_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CREDENTIALS_VARIABLE, str(tmp_path / "credentials"))
+    path = keys_file(tmp_path, f'access_key = "a"\nsecret_key = "{SECRET}"\n', 0o640)
+    with pytest.raises(AuthenticationError, match="open to others"):
+        load_keys({}, path)

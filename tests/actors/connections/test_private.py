@@ -19,6 +19,12 @@ ACCESS, SECRET = "ACCESS0123456789abcdef", "SECRETfedcba9876543210"
 FROM_ENVIRONMENT = {ACCESS_KEY: ACCESS, SECRET_KEY: SECRET}
 
 
+@pytest.fixture(autouse=True)
+def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks of accounts go where the test's other files are."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 def settings_for(url: str, keys_file: Path | str = "") -> PrivateSettings:
     exchange = ExchangeSettings(websocket_url=url, backoff_first_s=0.001, backoff_cap_s=0.001)
     return PrivateSettings(exchange=exchange, keys_file=str(keys_file), retry_parked_s=0.001)

@@ -1,5 +1,6 @@
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -146,7 +147,7 @@ def test_a_log_line_that_is_no_json_is_shown_as_it_is() -> None:
 
 
 def test_the_demo_runs_the_default_tree_with_the_exchange_first_and_keys_for_private_alone() -> None:
-    settings = demo_settings(default_settings_file(), 45678)
+    settings = demo_settings(default_settings_file(), 45678, locks=Path("/tmp/locks"))
     assert tuple(spec.name for spec in settings.children) == NAMES
     by_name = {spec.name: spec for spec in settings.children}
     assert by_name["public"].settings["exchange"]["websocket_url"] == "ws://127.0.0.1:45678"

@@ -2,28 +2,14 @@ import random
 import signal
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from protocols.errors import UsageError
+from supervisor.machine.actions import Action, AskToStop, Decision, Kill, Record, Spawn, TreeStarted, TreeStopped
+from supervisor.machine.causes import Exit
 from supervisor.machine.machine import Machine
-from supervisor.machine.machine_types import (
-    ALIVE,
-    NEXT_STATE,
-    Action,
-    AskToStop,
-    ChildInput,
-    ChildState,
-    Exit,
-    Kill,
-    Record,
-    Spawn,
-    TreeStarted,
-    TreeStopped,
-    next_state,
-)
+from supervisor.machine.states import NEXT_STATE, Input, State, next_state
 from supervisor.running.status_report import describe_child
-from supervisor.specs.spec import ChildSpec, Restart, SupervisorFlags
+from supervisor.specs.spec import ChildSpec, Restart, SupervisorFlags, TreeSpec
 
 NORMAL = Exit(code=0, signal=None)
 ERROR = Exit(code=1, signal=None)
@@ -36,7 +22,7 @@ FLAGS = SupervisorFlags()
 
 def make_machine(*restarts: Restart, flags: SupervisorFlags = FLAGS) -> Machine:
     specs = [ChildSpec(name=f"c{n}", start="m:run", restart=restart) for n, restart in enumerate(restarts)]
-    return Machine(specs, flags, random.Random(1))
+    return Machine(TreeSpec(flags=flags, children=tuple(specs)), random.Random(1))
 
 
 def one_ready(restart: Restart = "permanent", flags: SupervisorFlags = FLAGS) -> Machine:
@@ -48,6 +34,11 @@ def one_ready(restart: Restart = "permanent", flags: SupervisorFlags = FLAGS) ->
 
 def records(actions: list[Action]) -> list[str]:
     return [action.event for action in actions if isinstance(action, Record)]
+
+
+def done(actions: list[Action]) -> list[Action]:
+    """What is to be done, without what is only told."""
+    return [action for action in actions if not isinstance(action, Decision)]
 
 
 def spawns(actions: list[Action]) -> list[str]:
@@ -76,16 +67,16 @@ def test_restart_type_decides_by_the_kind_of_exit(restart: Restart, ended: Exit,
     actions = machine.exited("c0", ended, now_s=10.0)
     assert records(actions) == ["child_exited"]
     assert spawns(actions) == (["c0"] if comes_back else [])
-    assert machine.children["c0"].state is (ChildState.STARTING if comes_back else ChildState.STOPPED)
+    assert machine.children["c0"].state is (State.STARTING if comes_back else State.STOPPED)
 
 
 def test_a_pair_that_is_not_in_the_table_is_an_error_that_names_both() -> None:
     with pytest.raises(UsageError, match="STOPPED cannot accept READY"):
-        next_state(ChildState.STOPPED, ChildInput.READY)
+        next_state(State.STOPPED, Input.READY)
 
 
 def test_every_state_can_be_left() -> None:
-    assert {state for state, _happened in NEXT_STATE} == set(ChildState)
+    assert {state for state, _happened in NEXT_STATE} == set(State)
 
 
 def test_children_start_in_order_each_when_the_one_before_is_ready() -> None:
@@ -136,10 +127,10 @@ def exhaust(machine: Machine, ended: Exit) -> float:
     now_s = 1.0
     for _ in range(1000):
         machine.exited("c0", ended, now_s=now_s)
-        if machine.children["c0"].state is ChildState.PARKED:
+        if machine.children["c0"].state is State.PARKED:
             return now_s
         due_s = machine.next_check_s()
-        if machine.children["c0"].state is ChildState.BACKOFF and due_s is not None:
+        if machine.children["c0"].state is State.BACKOFF and due_s is not None:
             now_s = due_s
             machine.tick(now_s=now_s)
     raise AssertionError("never parked")
@@ -156,7 +147,7 @@ def test_a_spent_budget_parks_the_child_and_probes_it_later() -> None:
     assert spawns(machine.tick(now_s=parked_s + FLAGS.probe_s)) == ["c0"]
     again = machine.exited("c0", ERROR, now_s=parked_s + FLAGS.probe_s + 1)
     assert records(again) == ["child_exited", "child_parked"]
-    assert child.state is ChildState.PARKED
+    assert child.state is State.PARKED
 
 
 def test_a_probe_that_stays_ready_heals_the_child() -> None:
@@ -191,7 +182,7 @@ def test_causes_have_budgets_of_their_own() -> None:
     machine = one_ready(flags=SupervisorFlags(intensity=1))
     machine.exited("c0", ERROR, now_s=1.0)
     machine.exited("c0", SEGFAULT, now_s=1.0)
-    assert machine.children["c0"].state is ChildState.BACKOFF
+    assert machine.children["c0"].state is State.BACKOFF
 
 
 def test_stop_goes_in_reverse_order_one_after_the_other() -> None:
@@ -213,10 +204,10 @@ def test_stop_interrupts_start_up_and_backoff_at_once() -> None:
     machine.start(now_s=0.0)
     machine.exited("c0", ERROR, now_s=0.1)
     machine.exited("c0", ERROR, now_s=0.2)
-    assert machine.children["c0"].state is ChildState.BACKOFF
+    assert machine.children["c0"].state is State.BACKOFF
     assert machine.stop(now_s=0.3) == [AskToStop("c1", 2.0)]
-    assert machine.children["c0"].state is ChildState.STOPPED
-    assert machine.children["c2"].state is ChildState.STOPPED
+    assert machine.children["c0"].state is State.STOPPED
+    assert machine.children["c2"].state is State.STOPPED
     assert machine.exited("c1", NORMAL, now_s=0.4)[-1] == TreeStopped()
 
 
@@ -238,7 +229,7 @@ def test_a_child_that_crashes_while_the_tree_stops_is_reported_and_not_restarted
     machine.ready("c0", now_s=1.0)
     machine.stop(now_s=2.0)
     assert records(machine.exited("c0", SEGFAULT, now_s=2.1)) == ["child_exited"]
-    assert machine.children["c0"].state is ChildState.STOPPED
+    assert machine.children["c0"].state is State.STOPPED
 
 
 def test_an_operators_restart_stops_and_starts_and_forgets_failures() -> None:
@@ -254,7 +245,7 @@ def test_an_operators_restart_stops_and_starts_and_forgets_failures() -> None:
 
 def test_restart_of_an_unknown_child_or_a_stopping_tree_is_refused() -> None:
     machine = one_ready()
-    with pytest.raises(UsageError, match="no child named 'x'; there are c0"):
+    with pytest.raises(UsageError, match="no child or group named 'x'; there are c0"):
         machine.restart("x", now_s=1.0)
     machine.stop(now_s=2.0)
     with pytest.raises(UsageError, match="the tree is stopping"):
@@ -264,7 +255,7 @@ def test_restart_of_an_unknown_child_or_a_stopping_tree_is_refused() -> None:
 def test_a_child_that_waits_for_its_owner_stays_alive_and_says_why() -> None:
     machine = one_ready()
     assert machine.waits("c0", "no keys") == [Record("child_parked", "c0", reason="no keys")]
-    assert machine.children["c0"].state is ChildState.READY
+    assert machine.children["c0"].state is State.READY
     machine.works("c0")
     assert machine.children["c0"].reason == ""
 
@@ -298,7 +289,7 @@ def test_a_child_that_breaks_its_link_is_killed_and_that_counts_as_a_failure() -
     assert spawns(rest) == ["c0"]
     machine.link_broken("c0", now_s=2.0)
     machine.exited("c0", KILLED, now_s=2.1)
-    assert machine.children["c0"].state is ChildState.PARKED
+    assert machine.children["c0"].state is State.PARKED
 
 
 def test_a_probe_that_was_healed_before_its_link_broke_is_restarted() -> None:
@@ -316,112 +307,4 @@ def test_a_process_that_cannot_be_made_is_tried_again() -> None:
     machine.start(now_s=0.0)
     assert spawns(machine.spawn_failed("c0", "no more processes", now_s=0.1)) == ["c0"]
     machine.spawn_failed("c0", "no more processes", now_s=0.2)
-    assert machine.children["c0"].state is ChildState.BACKOFF
-
-
-EXITS = st.sampled_from([NORMAL, ERROR, BAD_SETTINGS, SEGFAULT, KILLED])
-STEPS = st.one_of(
-    st.tuples(st.just("ready"), st.integers(0, 3)),
-    st.tuples(st.just("exit"), st.integers(0, 3), EXITS),
-    st.tuples(st.just("tick"), st.floats(0.0, 40.0)),
-    st.tuples(st.just("spawn_failed"), st.integers(0, 3)),
-    st.tuples(st.just("restart"), st.integers(0, 3)),
-    st.tuples(st.just("link_broken"), st.integers(0, 3)),
-    st.tuples(st.just("hurry")),
-    st.tuples(st.just("stop")),
-)
-
-
-class World:
-    """Processes as they would be, to see that every action fits what exists."""
-
-    def __init__(self, restarts: list[Restart], flags: SupervisorFlags) -> None:
-        self.machine = make_machine(*restarts, flags=flags)
-        self.flags = flags
-        self.now_s = 0.0
-        self.alive: list[str] = []
-        self.first_starts: list[str] = []
-        self.ended = 0
-        self.reported = 0
-        self.trees_stopped = 0
-        self.was_told_to_stop = False
-        self.restarts_s: dict[tuple[str, str], list[float]] = {}
-
-    def carry_out(self, actions: list[Action]) -> None:
-        for action in actions:
-            if isinstance(action, Spawn):
-                assert not self.was_told_to_stop, "started after stop"
-                assert action.child not in self.alive, "two processes of one child"
-                self.alive.append(action.child)
-                if action.child not in self.first_starts:
-                    self.first_starts.append(action.child)
-            elif isinstance(action, AskToStop | Kill):
-                assert action.child in self.alive
-            elif isinstance(action, Record) and action.event in {"child_exited", "child_stopped"}:
-                self.reported += 1
-            elif isinstance(action, TreeStopped):
-                assert not self.alive
-                self.trees_stopped += 1
-        assert {name for name, child in self.machine.children.items() if child.state in ALIVE} == set(self.alive)
-
-    def end(self, name: str, ended: Exit) -> None:
-        child = self.machine.children[name]
-        by_itself = child.state is not ChildState.STOPPING
-        self.alive.remove(name)
-        self.ended += 1
-        self.carry_out(self.machine.exited(name, ended, now_s=self.now_s))
-        if by_itself and child.state in {ChildState.BACKOFF, ChildState.STARTING}:
-            self.count_restart(name, ended)
-
-    def count_restart(self, name: str, ended: Exit) -> None:
-        times = self.restarts_s.setdefault((name, ended.cause), [])
-        times.append(self.now_s)
-        limit = self.flags.killed_intensity if ended.cause == "killed" else self.flags.intensity
-        assert len([t for t in times if t > self.now_s - self.flags.period_s]) <= limit, "budget exceeded"
-
-    def step(self, step: tuple) -> None:  # type: ignore[type-arg]  # a step's shape depends on its kind
-        kind, *rest = step
-        name = f"c{rest[0] % len(self.machine.children)}" if kind not in {"tick", "hurry", "stop"} else ""
-        child = self.machine.children.get(name)
-        if kind == "ready" and name in self.alive:
-            self.carry_out(self.machine.ready(name, now_s=self.now_s))
-        elif kind == "link_broken" and name in self.alive:
-            self.carry_out(self.machine.link_broken(name, now_s=self.now_s))
-        elif kind == "exit" and name in self.alive:
-            self.end(name, rest[1])
-        elif kind == "spawn_failed" and child is not None and child.state is ChildState.STARTING:
-            self.alive.remove(name)
-            self.carry_out(self.machine.spawn_failed(name, "none", now_s=self.now_s))
-        elif kind == "restart" and not self.was_told_to_stop:
-            self.restarts_s = {key: [] if key[0] == name else times for key, times in self.restarts_s.items()}
-            self.carry_out(self.machine.restart(name, now_s=self.now_s))
-        elif kind == "tick":
-            self.now_s += rest[0]
-            self.carry_out(self.machine.tick(now_s=self.now_s))
-            due_s = self.machine.next_check_s()
-            assert due_s is None or due_s > self.now_s, "the clock would spin"
-        elif kind == "stop":
-            self.was_told_to_stop = True
-            self.carry_out(self.machine.stop(now_s=self.now_s))
-        elif kind == "hurry" and self.was_told_to_stop:
-            self.carry_out(self.machine.hurry(now_s=self.now_s))
-
-
-@settings(max_examples=300)
-@given(
-    restarts=st.lists(st.sampled_from(["permanent", "transient", "temporary"]), min_size=1, max_size=4),
-    intensity=st.integers(0, 3),
-    steps=st.lists(STEPS, max_size=60),
-)
-def test_any_history_keeps_the_rules(restarts: list[Restart], intensity: int, steps: list[tuple]) -> None:  # type: ignore[type-arg]  # as above
-    world = World(restarts, SupervisorFlags(intensity=intensity, killed_intensity=5))
-    world.carry_out(world.machine.start(now_s=0.0))
-    for step in steps:
-        world.step(step)
-    world.step(("stop",))
-    while world.alive:
-        world.end(world.alive[0], KILLED)
-    assert world.trees_stopped == 1
-    assert world.ended == world.reported
-    assert world.machine.next_check_s() is None
-    assert [name for name in world.machine.children if name in world.first_starts] == world.first_starts
+    assert machine.children["c0"].state is State.BACKOFF

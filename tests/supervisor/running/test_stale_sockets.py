@@ -1,4 +1,4 @@
-"""Sockets of a killed supervisor, and a terminal that is closed, with real processes."""
+"""Sockets of a killed supervisor, and hang-ups, with real processes."""
 
 import os
 import signal
@@ -29,13 +29,17 @@ def test_a_new_supervisor_removes_what_a_killed_one_left_and_at_its_end_its_own(
         assert list(run_dir.path.glob("*.sock")) == []
 
 
-def test_a_hangup_stops_a_tree_in_order_also_when_it_comes_twice(tmp_path: Path) -> None:
+def test_a_hangup_of_no_terminal_reloads_the_settings_and_stops_nobody(tmp_path: Path) -> None:
     with running_tree(tmp_path, children("idle", "idle")) as tree:
         tree.wait_for("child_ready", "b")
-        os.killpg(tree.process.pid, signal.SIGHUP)  # As the kernel does: the children get it too.
-        assert tree.finish(signal.SIGHUP) == 0
+        os.killpg(tree.process.pid, signal.SIGHUP)  # The children get it too, as they would from the kernel.
+        (tmp_path / "upbitd.toml").write_text(children("idle", "idle", "idle"))
+        tree.process.send_signal(signal.SIGHUP)
+        tree.wait_for("child_ready", "c")
+        assert tree.finish() == 0
         stopped = [event for event in tree.events if event["event"] == "child_stopped"]
         assert [(event["child"], event["rung"], event["code"]) for event in stopped] == [
+            ("c", "asked", 0),
             ("b", "asked", 0),
             ("a", "asked", 0),
         ]

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.startup.early_signals import end_quietly_on_signals, is_ignored, noted_signals
+from supervisor.startup.early_signals import (
+    end_quietly_on_signals,
+    is_ignored,
+    noted_signals,
+    runs_until_signalled,
+)
 from tests.tree.running_tree import REPOSITORY, child_environment
 
 COMMAND = [sys.executable, str(REPOSITORY / "upbitd.py")]
@@ -69,6 +74,23 @@ def test_a_signal_before_a_command_has_begun_ends_it_quietly_with_0(
     done = end_at(module, ending, arguments, folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_meant"),
+    [
+        ([], False),
+        (["status"], False),
+        (["status", "-f"], False),
+        (["run", "-c", "file"], True),
+        (["top"], True),
+        (["tail", "a"], False),
+        (["tail", "a", "-f"], True),
+        (["tail", "--follow", "a"], True),
+    ],
+)
+def test_a_signal_is_how_some_commands_are_meant_to_end(arguments: list[str], is_meant: bool) -> None:
+    assert runs_until_signalled(arguments) is is_meant
 
 
 def test_an_interrupt_of_another_command_is_one_line() -> None:

@@ -3,12 +3,11 @@ import socket
 import msgspec
 import pytest
 import trio
+import trio.testing
 
 from actors.runtime.process.control_link import ControlLink, receive_start, send_last_words
-from actors.runtime.process.counters import Counters
-from actors.runtime.process.heartbeat import Progress, run_heartbeat
 from protocols.channel.framing import FrameSplitter, pack_frame
-from protocols.control.messages import Failed, FromChild, Heartbeat, Parked, Ready, Start, Stop, Unparked
+from protocols.control.messages import Failed, FromChild, Parked, Ready, Start, Stop, Unparked
 from protocols.errors import ChannelError, ConnectionLost
 
 START = Start("a", "m:run", msgspec.Raw(msgspec.msgpack.encode({"x": 1})), {"K": "v"}, "/run", 2, 1.0)
@@ -88,20 +87,13 @@ async def test_only_the_newest_of_each_kind_is_told() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         link = ControlLink(theirs)
-        for message in (
-            Ready(1),
-            Heartbeat(1, {}),
-            Parked("a"),
-            Heartbeat(2, {}),
-            Unparked(),
-            Heartbeat(3, {"n": 1}),
-        ):
+        for message in (Ready(1), Parked("a"), Unparked(), Parked("b")):
             link.tell(message)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(link.run_writer)
             await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
-        assert frames(ours.recv(4096)) == [Ready(1), Unparked(), Heartbeat(3, {"n": 1})]
+        assert frames(ours.recv(4096)) == [Ready(1), Parked("b")]
         link.tell(Parked("late"))
         assert link.untold() == [Parked("late")]
         assert link.untold() == []
@@ -128,28 +120,9 @@ async def test_a_supervisor_that_is_gone_ends_the_writer_quietly() -> None:
         link.tell(Ready(1))
         with trio.fail_after(10):
             await link.run_writer()
-        link.tell(Heartbeat(1, {}))
-        assert link.untold() == [Heartbeat(1, {})]  # Nobody takes it any more.
+        link.tell(Unparked())
+        assert link.untold() == [Unparked()]  # Nobody takes it any more.
         send_last_words(theirs, Failed("x", "y"))
         ends: list[str] = []
         await link.run_reader(stop=lambda _stop: None, orphaned=lambda: ends.append("gone"))
         assert ends == ["gone"]
-
-
-async def test_heartbeats_carry_counters_and_progress(autojump_clock: trio.testing.MockClock) -> None:
-    told: list[Heartbeat] = []
-    counters, progress = Counters(), Progress()
-    counters.add("frames")
-    counters.add("frames", 2)
-    counters.set("queue", 7)
-    with trio.move_on_after(2.5):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(lambda: run_heartbeat(told.append, every_s=1.0, progress=progress, counters=counters))
-            await trio.sleep(0.5)
-            progress.consumed += 5
-            counters.set("queue", 0)
-    assert told == [
-        Heartbeat(0, {"frames": 3, "queue": 7}),
-        Heartbeat(5, {"frames": 3, "queue": 0}),
-        Heartbeat(5, {"frames": 3, "queue": 0}),
-    ]

@@ -6,7 +6,7 @@ import structlog.testing
 
 from actors.runtime.process.logs import Redaction
 from protocols.errors import SettingsError
-from supervisor.running.lifecycle import Lifecycle
+from supervisor.records.lifecycle import Lifecycle
 
 
 def test_events_are_lines_of_json_with_the_monotonic_time(tmp_path: Path) -> None:

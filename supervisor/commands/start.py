@@ -1,0 +1,23 @@
+"""`upbitd start NAME`."""
+
+import click
+
+from actors.commands.options import run_dir_option
+from supervisor.commands.options import check_ready, order_member
+
+
+@click.command()
+@click.argument("name")
+@run_dir_option
+def start(name: str, run_dir: str | None) -> None:
+    """Start the child or group NAME, which was stopped, has ended, or is parked; returns when it is ready.
+
+    One that runs already goes on untouched.
+
+    Exit codes: 0 it is ready, 1 it is not, 2 there is none of this name.
+
+    Example: upbitd start price_monitor
+    """
+    state = order_member(run_dir, "start", name).state
+    check_ready(name, state, "started")
+    click.echo(f"{name}: {state}")

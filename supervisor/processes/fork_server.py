@@ -1,0 +1,250 @@
+"""Starting children by a fork server: it has imported what every actor needs, and a child is a copy of it.
+
+Each trap of this way and the way around it:
+
+- The actors' parent is the fork server, so a parent-death signal would follow that one alone. A module that the fork
+  server imports ties it to the supervisor (`fork_server_guard`), so the chain holds, and it works in the kernel.
+- A fork server that dies takes the actors with it by the same chain. `multiprocess` would report exit code 255 for
+  them at once, dead or not; here their pidfds tell when they are gone. They become the supervisor's own children
+  then, which it collects by pid.
+- It ends by some errors of what it is to import and ignores others, and it does not look where the supervisor looks.
+  It is given the supervisor's path, the guard imports, and a first process checks that everything was inherited.
+- `multiprocess` waits for it without a limit, so one that is stopped is replaced before it is asked.
+- Its socket would be left behind by a supervisor that is killed, so it has no name once the fork server listens.
+- Its environment stays as it was at its start.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+import multiprocess
+import psutil
+from multiprocess import connection, forkserver
+
+from actors.runtime.process import fork_server_guard
+from actors.runtime.process.child import InheritedFile, enter
+from supervisor.processes.process import ChildProcess
+from supervisor.processes.spawning import (
+    Endowment,
+    blocked_signals,
+    check_descriptors,
+    check_main_thread,
+    hidden_main_module,
+    take_over,
+)
+from supervisor.processes.tracker import end_tracker, ensure_tracker, tracker_pid
+
+STATUS_S: Final = 1.0
+"""How long the fork server may take to pass on an exit status; it takes less than a millisecond."""
+
+WARM_S: Final = 30.0
+"""How long it may import."""
+
+_NOT_SERVING: Final = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+
+_NAMELESS: Final = "\0"
+"""An address without a file, for which `multiprocess` deletes none."""
+
+_server: Any = forkserver._forkserver  # noqa: SLF001 - `multiprocess` has one, and no public way to end it
+
+
+class ForkServer:
+    """The `forkserver` way: quick, and processes share the memory of what they have in common.
+
+    A process has one at a time: `multiprocess` keeps it in a variable of a module. A second one would end the first.
+
+    Args:
+        preload: modules that the fork server imports; their import must start no thread and open nothing.
+    """
+
+    def __init__(self, preload: tuple[str, ...]) -> None:
+        self._context = multiprocess.get_context("forkserver")
+        self._preload = preload
+        self._pid: int | None = None
+        self._address: int | None = None
+        ensure_tracker()
+
+    def warm(self) -> list[str]:
+        """Start the fork server and wait until it is ready; return the modules that it could not import."""
+        check_main_thread()
+        self._ensure_running()
+        read, write = os.pipe2(os.O_CLOEXEC)
+        arguments = (InheritedFile(write), self._preload)
+        process = self._context.Process(target=tell_missing, args=arguments, name="probe", daemon=False)
+        answer = b""
+        try:
+            with contextlib.suppress(OSError, EOFError):  # It ended; the first child will say so, or find a new one.
+                try:
+                    with blocked_signals(), hidden_main_module():
+                        process.start()
+                        take_over(process)
+                finally:
+                    os.close(write)
+                if select.select([read], [], [], WARM_S)[0]:
+                    answer = os.read(read, 65536)
+                    process.join()
+                    process.close()
+        finally:
+            os.close(read)
+        return msgspec.json.decode(answer, type=list[str]) if answer else ["no answer from the fork server"]
+
+    def spawn(self, name: str) -> ChildProcess:
+        """Start a process; see `Spawner`."""
+        check_main_thread()
+        parent_pid = self._ensure_running()
+        given = Endowment(name)
+        arguments = given.arguments(name, parent_pid, ())
+        process = self._context.Process(target=enter, kwargs=arguments, name=name, daemon=False)
+        try:
+            check_descriptors()
+            with blocked_signals(), hidden_main_module():
+                process.start()
+                self._check_still_ours(parent_pid)
+                made = ChildProcess(
+                    process.pid,
+                    control=given.control,
+                    box=given.box,
+                    output=given.output,
+                    status=lambda: _status(process),
+                    release=process.close,
+                )
+                take_over(process)
+                return made
+        except EOFError:
+            given.close_ours()
+            raise OSError(f"the fork server ended while it made a process for {name}") from None
+        except BaseException:
+            given.close_ours()
+            raise
+        finally:
+            given.close_theirs()
+
+    def refill(self, *, now_s: float) -> None:
+        """Keep nothing ready; see `Spawner`."""
+
+    def known_pids(self) -> set[int]:
+        """Return the fork server and the resource tracker; see `Spawner`."""
+        return tracker_pid() | (set() if self._pid is None else {self._pid})
+
+    def close(self) -> None:
+        """End the fork server and the resource tracker, by a kill for the reason in `end_tracker`."""
+        self._end_server()
+        end_tracker()
+
+    def _ensure_running(self) -> int:
+        """Start a fork server unless one serves; return its pid."""
+        ensure_tracker()
+        if self._pid is not None and self._is_serving(self._pid):
+            return self._pid
+        self._end_server()
+        forkserver.set_forkserver_preload([fork_server_guard.__name__])
+        with blocked_signals(), hidden_main_module(), _environment_of_server(self._preload), _folder_of_socket():
+            forkserver.ensure_running()
+            self._pid = pid = int(_server._forkserver_pid)  # noqa: SLF001 - as above
+            self._address = os.open(_server._forkserver_address, os.O_PATH | os.O_CLOEXEC)  # noqa: SLF001 - as above
+            _server._forkserver_address = f"/proc/self/fd/{self._address}"  # noqa: SLF001 - as above
+        return pid
+
+    def _check_still_ours(self, pid: int) -> None:
+        """See that the fork server did not end meanwhile: `multiprocess` would start another one, without a guard.
+
+        A process that was made by that one ends by itself, since its parent is not the one that it was told.
+        """
+        if pid != _server._forkserver_pid:  # noqa: SLF001 - as above
+            raise EOFError
+
+    def _is_serving(self, pid: int) -> bool:
+        """Whether our fork server can be asked; one that `multiprocess` started by itself has no guard."""
+        if pid != _server._forkserver_pid:  # noqa: SLF001 - as above
+            return False
+        try:
+            return psutil.Process(pid).status() not in _NOT_SERVING
+        except psutil.Error:
+            return False
+
+    def _end_server(self) -> None:
+        pid = _server._forkserver_pid  # noqa: SLF001 - as above
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            _server._forkserver_address = _NAMELESS  # noqa: SLF001 - as above
+            with contextlib.suppress(ChildProcessError):
+                _server._stop()  # noqa: SLF001 - as above
+            _server._forkserver_pid = None  # noqa: SLF001 - as above
+        if self._address is not None:
+            os.close(self._address)
+        self._pid = self._address = None
+
+
+def tell_missing(answer: InheritedFile, preload: tuple[str, ...]) -> None:
+    """Tell which modules this process did not inherit; the target of the first process."""
+    os.write(answer.take(), msgspec.json.encode([module for module in preload if module not in sys.modules]))
+
+
+@contextlib.contextmanager
+def _environment_of_server(preload: tuple[str, ...]) -> Iterator[None]:
+    """Give the fork server our import path, and tell it whose it is; the guard takes all of it out again there."""
+    before = os.environ.get("PYTHONPATH")
+    told = {
+        fork_server_guard.VARIABLE: str(os.getpid()),
+        fork_server_guard.IMPORTS: " ".join(preload),
+        fork_server_guard.PATH_BEFORE: before or "",
+    }
+    os.environ.update(told, PYTHONPATH=os.pathsep.join(sys.path))
+    try:
+        yield
+    finally:
+        for name in told:
+            del os.environ[name]
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+@contextlib.contextmanager
+def _folder_of_socket() -> Iterator[None]:
+    """Let the fork server's socket be made in a folder that is deleted at once, with the socket's name.
+
+    Whoever holds a descriptor of the socket still reaches it, by /proc. The folder is named by its descriptor too: the
+    path of a socket is limited to 107 bytes, unix(7), and a temporary folder's may be longer.
+    """
+    config = multiprocess.current_process()._config  # noqa: SLF001 - `tempfile.tempdir` would be everybody's
+    before = config.get("tempdir")
+    with tempfile.TemporaryDirectory(prefix="upbitd-") as folder:
+        fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        config["tempdir"] = f"/proc/self/fd/{fd}"
+        try:
+            yield
+        finally:
+            config["tempdir"] = before
+            os.close(fd)
+
+
+def _status(process: Any) -> int | None:  # noqa: ANN401 - multiprocess has no types
+    """Return how a process ended that is gone: as the fork server tells it, or as the kernel does after its end."""
+    popen = process._popen  # noqa: SLF001 - `exitcode` says 255 both for that code and for a dead fork server
+    status = None
+    if connection.wait([popen.sentinel], STATUS_S):
+        try:
+            status = forkserver.read_signed(popen.sentinel)
+        except (OSError, EOFError):
+            status = _status_of_orphan(process.pid)
+    popen.returncode = 0 if status is None else status
+    return status
+
+
+def _status_of_orphan(pid: int) -> int | None:
+    """Collect a process that became ours when its fork server died; None when it did not."""
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return os.waitstatus_to_exitcode(status) if found else None

@@ -1,0 +1,80 @@
+"""Warm spares: processes that have imported everything and wait to become the next child."""
+
+import select
+import signal
+from collections import deque
+from typing import Final
+
+from actors.runtime.process.child import SPARE
+from supervisor.processes.process import ChildProcess
+from supervisor.processes.spawning import Spawner, check_main_thread
+
+REFILL_EVERY_S: Final = 1.0
+"""At most one spare is made in this time, so that one that dies at once costs little."""
+
+
+class WithSpares:
+    """Hands out a waiting process where one lives, and makes one as usual where none does.
+
+    Args:
+        spawner: makes processes as usual.
+        spare_spawner: makes spares; its processes import everything before they hear what to do.
+        count: how many wait.
+    """
+
+    def __init__(self, spawner: Spawner, spare_spawner: Spawner, count: int) -> None:
+        self._spawner = spawner
+        self._spare_spawner = spare_spawner
+        self._count = count
+        self._spares: deque[ChildProcess] = deque()
+        self._refilled_s = float("-inf")
+
+    def spawn(self, name: str) -> ChildProcess:
+        """Return a process for a child; see `Spawner`."""
+        check_main_thread()
+        while self._spares:
+            spare = self._spares.popleft()
+            if not _is_gone(spare):
+                return spare
+            _discard(spare)
+        return self._spawner.spawn(name)
+
+    def refill(self, *, now_s: float) -> None:
+        """Make one spare if one is missing and none was made in the last second.
+
+        Raises:
+            OSError: no process can be made.
+        """
+        for spare in [spare for spare in self._spares if _is_gone(spare)]:
+            self._spares.remove(spare)
+            _discard(spare)
+        if len(self._spares) < self._count and now_s - self._refilled_s >= REFILL_EVERY_S:
+            self._refilled_s = now_s
+            self._spares.append(self._spare_spawner.spawn(SPARE))
+
+    def known_pids(self) -> set[int]:
+        """Return the spares and what the spawners know; see `Spawner`."""
+        spares = {spare.pid for spare in self._spares}
+        return spares | self._spawner.known_pids() | self._spare_spawner.known_pids()
+
+    def close(self) -> None:
+        """End the spares by a kill: none has begun anything, and one that is stopped or stuck would not hear more."""
+        while self._spares:
+            spare = self._spares.popleft()
+            spare.send_signal(signal.SIGKILL)
+            select.select([spare.pidfd], [], [])
+            _discard(spare)
+        self._spare_spawner.close()
+        self._spawner.close()
+
+
+def _is_gone(process: ChildProcess) -> bool:
+    return bool(select.select([process.pidfd], [], [], 0)[0])
+
+
+def _discard(process: ChildProcess) -> None:
+    """Collect a spare that is gone."""
+    process.gone.set()
+    process.reap()
+    process.close()
+    process.close_records()

@@ -1,0 +1,84 @@
+"""Processes that nobody else ends or collects: what a dead child left behind, and orphans when this is PID 1."""
+
+import ctypes
+import os
+import secrets
+import signal
+from pathlib import Path
+from typing import Final
+
+PR_SET_CHILD_SUBREAPER: Final = 36
+"""`prctl` option, from <linux/prctl.h>: orphans below this process become its children, not those of PID 1."""
+
+MARK: Final = "UPBITD_TREE"
+"""Variable that every process of the tree inherits, and what it starts too unless it takes care not to."""
+
+
+def mark_environment() -> str:
+    """Put a mark into the environment that all children inherit; return it."""
+    mark = os.environ[MARK] = secrets.token_hex(8)
+    return mark
+
+
+class Strangers:
+    """Finds and ends what dead children left behind.
+
+    A living child's own processes are its business. When it dies they become ours, since this process adopts the
+    orphans below it (`PR_SET_CHILD_SUBREAPER`): they are killed at once. As PID 1 of a container this process is
+    also given orphans that have nothing to do with the tree; those are collected when they have ended.
+
+    Attributes:
+        ended: how many had to be ended.
+    """
+
+    def __init__(self, mark: str) -> None:
+        self._mark = f"{MARK}={mark}".encode()
+        self._ending: set[int] = set()
+        self.ended = 0
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, f"prctl(PR_SET_CHILD_SUBREAPER): {os.strerror(code)}")
+
+    def sweep(self, known: set[int]) -> list[int]:
+        """End and collect children of this process that nobody knows; return those that had to be ended.
+
+        One that does not end at once is collected by a later sweep; its end is told by SIGCHLD.
+        """
+        ended = []
+        strangers = own_children() - known
+        self._ending &= strangers  # A number may come back.
+        for pid in strangers:
+            if _collect(pid):
+                self._ending.discard(pid)
+            elif pid not in self._ending and (os.getpid() != 1 or self._is_marked(pid)):
+                os.kill(pid, signal.SIGKILL)  # It is our child and not collected, so the number is still its own.
+                self._ending.add(pid)
+                ended.append(pid)
+        self.ended += len(ended)
+        return ended
+
+    def _is_marked(self, pid: int) -> bool:
+        try:
+            return self._mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+
+
+def own_children() -> set[int]:
+    """Return the pids of all children of this process, dead ones included."""
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            found.update(int(pid) for pid in (task / "children").read_bytes().split())
+        except OSError:
+            continue  # A thread that has just ended.
+    return found
+
+
+def _collect(pid: int) -> bool:
+    """Collect a child if it has ended; say whether it is gone. Never `waitpid(-1)`: that takes what others wait for."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True

@@ -1,0 +1,220 @@
+"""What the children print: read at once, made lines of JSON, passed on, and the last of it kept."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import trio
+
+from actors.runtime.process.logs import Redaction, get_logger
+from supervisor.records.lines import LineSplitter, Wrapper, utc_now
+
+READ_BYTES: Final = 16 * 1024
+"""Of one read: some hundred lines, which is a millisecond of work before the others have their turn."""
+
+KEPT_LINES: Final = 500
+KEPT_BYTES: Final = 256 * 1024
+
+FOLLOWER_LINES: Final = 1000
+FOLLOWER_BYTES: Final = 1024 * 1024
+"""What a follower may be behind; then it loses the oldest lines and is told how many. Fits into one answer."""
+
+DRAIN_S: Final = 0.2
+"""How long a dead child's pipes are read for what is still in them; a grandchild may hold them open for ever."""
+
+
+class Line(NamedTuple):
+    """One line: a JSON object without its newline, and the process that wrote it."""
+
+    pid: int
+    data: bytes
+
+    def __str__(self) -> str:
+        return self.data.decode("utf-8", "replace")
+
+
+class BoundedLines:
+    """The newest lines, up to a number and a size; the newest one is kept whatever its size.
+
+    Attributes:
+        lost: how many were pushed out.
+    """
+
+    def __init__(self, max_lines: int, max_bytes: int) -> None:
+        self._max_lines = max_lines
+        self._max_bytes = max_bytes
+        self._lines: deque[Line] = deque()
+        self._bytes = 0
+        self.lost = 0
+
+    def add(self, line: Line) -> None:
+        """Keep a line, and push out the oldest when there are too many."""
+        self._lines.append(line)
+        self._bytes += len(line.data)
+        while len(self._lines) > self._max_lines or (self._bytes > self._max_bytes and len(self._lines) > 1):
+            self._bytes -= len(self._lines.popleft().data)
+            self.lost += 1
+
+    def all(self) -> list[Line]:
+        """Return them, the oldest first."""
+        return list(self._lines)
+
+    def clear(self) -> None:
+        """Forget them, and how many were lost."""
+        self._lines.clear()
+        self._bytes = self.lost = 0
+
+
+class Follower:
+    """One who follows a child's lines as they come; close it when done."""
+
+    def __init__(self, child: str, leave: Callable[["Follower"], None]) -> None:
+        self._child = child
+        self._leave = leave
+        self._lines = BoundedLines(FOLLOWER_LINES, FOLLOWER_BYTES)
+        self._news = trio.Event()
+
+    def put(self, line: Line) -> None:
+        """Queue a line; when the follower is too far behind, its oldest is lost."""
+        self._lines.add(line)
+        self._news.set()
+
+    async def receive(self) -> list[str]:
+        """Wait for lines and return all that are there; when some were lost, the first line says how many."""
+        await self._news.wait()
+        self._news = trio.Event()
+        lines, lost = [str(line) for line in self._lines.all()], self._lines.lost
+        self._lines.clear()
+        return [_notice(self._child, "follow.lost", lines=lost), *lines] if lost else lines
+
+    def close(self) -> None:
+        """Follow no more."""
+        self._leave(self)
+
+
+class Tail:
+    """The last lines of one child, over all its lives, and those who follow it."""
+
+    def __init__(self) -> None:
+        self.lines = BoundedLines(KEPT_LINES, KEPT_BYTES)
+        self.followers: set[Follower] = set()
+
+    def add(self, line: Line) -> None:
+        """Keep a line and hand it on."""
+        self.lines.add(line)
+        for follower in self.followers:
+            follower.put(line)
+
+    def last(self, count: int, pid: int | None) -> list[str]:
+        """Return the newest lines, the oldest of them first; those of one life when its `pid` is given."""
+        lines = [line for line in self.lines.all() if pid in {None, line.pid}]
+        return [str(line) for line in lines[-count:]] if count > 0 else []
+
+
+class Reading:
+    """The task that reads one life's output."""
+
+    def __init__(self) -> None:
+        self.scope = trio.CancelScope()
+        self.ended = trio.Event()
+
+
+class LogCollector:
+    """Reads the output of every life of every child.
+
+    Args:
+        nursery: where the readers run.
+        redaction: masks secrets in every line.
+        write: takes each line, with its newline; it must not block.
+
+    Attributes:
+        lines_cut: how many lines were longer than a line may be.
+    """
+
+    def __init__(self, nursery: trio.Nursery, *, redaction: Redaction, write: Callable[[bytes], None]) -> None:
+        self._nursery = nursery
+        self._redaction = redaction
+        self._write = write
+        self._tails: dict[str, Tail] = {}
+        self._reading: dict[int, Reading] = {}
+        self.lines_cut = 0
+
+    def attach(self, child: str, pid: int, output: tuple[int, int]) -> None:
+        """Read a new life's stdout and stderr from here on; the descriptors are closed at their end."""
+        tail = self._tails.setdefault(child, Tail())
+        wrapper = Wrapper(child, pid, self._redaction)
+        self._reading[pid] = reading = Reading()
+        # Owned from here on, also when the tree is cancelled before the task has begun.
+        pipes = [trio.lowlevel.FdStream(fd) for fd in output]
+        self._nursery.start_soon(self._read_life, reading, pid, pipes, wrapper, tail)
+
+    async def drain(self, pid: int) -> None:
+        """Read what a dead life has printed to its end, but for `DRAIN_S` at most; then close its pipes."""
+        reading = self._reading.pop(pid, None)
+        if reading is None:
+            return
+        with trio.move_on_after(DRAIN_S):
+            await reading.ended.wait()
+        reading.scope.cancel()
+        await reading.ended.wait()
+
+    def tail(self, child: str, count: int, *, pid: int | None = None) -> list[str]:
+        """Return the last lines of a child, each a JSON object; those of one life when its `pid` is given."""
+        return self._tails[child].last(count, pid) if child in self._tails else []
+
+    def follow(self, child: str) -> Follower:
+        """Return what gets each line of a child from now on, also when it is removed and added again."""
+        tail = self._tails.setdefault(child, Tail())
+        follower = Follower(child, tail.followers.discard)
+        tail.followers.add(follower)
+        return follower
+
+    def forget(self, child: str) -> None:
+        """Keep nothing more of a child that is gone for good; those who follow it are told, and may wait on."""
+        tail = self._tails.get(child)
+        if tail is None:
+            return
+        tail.lines.clear()
+        if not tail.followers:
+            del self._tails[child]
+        for follower in tail.followers:
+            follower.put(Line(0, _notice(child, "child.removed").encode()))
+
+    async def _read_life(
+        self, reading: Reading, pid: int, pipes: list[trio.lowlevel.FdStream], wrapper: Wrapper, tail: Tail
+    ) -> None:
+        try:
+            with reading.scope:
+                async with trio.open_nursery() as nursery:
+                    for stream, pipe in zip(("stdout", "stderr"), pipes, strict=True):
+                        nursery.start_soon(self._read, stream, pid, pipe, wrapper, tail)
+        finally:
+            reading.ended.set()
+
+    async def _read(self, stream: str, pid: int, pipe: trio.lowlevel.FdStream, wrapper: Wrapper, tail: Tail) -> None:
+        splitter = LineSplitter()
+
+        def pass_on(lines: list[bytes]) -> None:
+            for line in lines:
+                wrapped = wrapper.wrap(line, stream)
+                self._write(wrapped + b"\n")
+                tail.add(Line(pid, wrapped))
+
+        try:
+            async with pipe:
+                while chunk := await pipe.receive_some(READ_BYTES):
+                    pass_on(splitter.feed(chunk))
+        except trio.BrokenResourceError as error:
+            # Costs the rest of what one life prints, and nothing else.
+            log: Any = get_logger(actor="supervisor")
+            log.warning("log.unreadable", child_pid=pid, stream=stream, error=str(error.__cause__ or error))
+        finally:
+            pass_on(splitter.end())
+            self.lines_cut += splitter.cut
+
+
+def _notice(child: str, event: str, **fields: object) -> str:
+    """Return a line of our own among those of a child."""
+    whole = {"actor": "supervisor", "child": child, "event": event, "level": "warning", "time": utc_now(), **fields}
+    return msgspec.json.encode(whole).decode()

@@ -1,0 +1,67 @@
+"""Alive is not working: each child's black box and memory are looked at once a heartbeat."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import trio
+from msgspec import Struct
+
+from protocols.control.black_box import find_stall
+from supervisor.machine.states import State
+from supervisor.processes.life import Life
+from supervisor.processes.limits import MIB, resident_bytes
+from supervisor.running.tree import Tree
+from supervisor.specs.spec import ChildSpec
+
+LATE_FACTOR: Final = 2.0
+"""A round that comes later than so many intervals shows that this process itself stood still: a machine that was
+suspended or a supervisor that was stopped. The children stood still with it, and get one more round."""
+
+
+class Verdict(Struct, frozen=True):
+    """What is wrong with one child: it hangs, or has too much memory."""
+
+    child: str
+    detail: str
+    is_memory: bool
+
+
+async def run_health(tree: Tree, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    """Judge every child once a heartbeat, until cancelled."""
+    last_s = monotonic_s()
+    while True:
+        every_s = tree.machine.flags.heartbeat_s
+        await trio.sleep(every_s)
+        now_s = monotonic_s()
+        was_asleep, last_s = now_s - last_s > LATE_FACTOR * every_s, now_s
+        tree.tend()
+        if was_asleep:
+            continue
+        for verdict in list(judge_all(tree)):
+            tree.condemn(verdict.child, verdict.detail, is_memory=verdict.is_memory)
+
+
+def judge_all(tree: Tree) -> Iterator[Verdict]:
+    """Yield what is wrong with children that say they are ready."""
+    now_ns = time.monotonic_ns()
+    for name, record in tree.machine.children.items():
+        life = tree.lives.get(name)
+        if record.state is State.READY and life is not None and not life.is_ending:
+            verdict = judge(life, record.spec, now_ns=now_ns)
+            if verdict is not None:
+                yield verdict
+
+
+def judge(life: Life, spec: ChildSpec, *, now_ns: int) -> Verdict | None:
+    """Return what is wrong with one living child; None when nothing is."""
+    if spec.memory_limit_mib is not None:
+        used = resident_bytes(life.pid) or 0
+        if used > spec.memory_limit_mib * MIB:
+            detail = f"{used / MIB:.0f} MiB in use (limit {spec.memory_limit_mib:g} MiB)"
+            return Verdict(spec.name, detail, is_memory=True)
+    if spec.stall_timeout_s > 0:
+        stall = find_stall(life.box.contents(), now_ns=now_ns, stall_timeout_s=spec.stall_timeout_s)
+        if stall:
+            return Verdict(spec.name, stall, is_memory=False)
+    return None

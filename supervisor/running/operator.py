@@ -1,0 +1,219 @@
+"""What an operator may do to a running tree; the control socket and signals call this.
+
+Orders on different members run side by side. Those on the same member wait for one another, and none is refused
+because another one runs. A stop of the whole tree waits for nobody, and ends the waiting of all others.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Final, TypeVar
+
+import trio
+
+from protocols.errors import UsageError
+from supervisor.control.status import TreeStatus
+from supervisor.machine.actions import Action
+from supervisor.machine.machine import Machine
+from supervisor.machine.states import State
+from supervisor.records.crash_reports import CrashReport
+from supervisor.records.log_collector import Follower
+from supervisor.running.tree import Tree
+from supervisor.service.notify import Notifier
+from supervisor.specs.adding import add_to
+from supervisor.specs.plan import Plan, make_plan
+from supervisor.specs.settings import Settings
+from supervisor.specs.spec import ROOT
+
+T = TypeVar("T")
+
+_ON_ITS_WAY: Final = frozenset({State.STARTING, State.STOPPING})
+
+
+class Operator:
+    """Carries out orders and waits until their effect is there.
+
+    Args:
+        tree: the running one.
+        reread: reads its settings anew; None when there is nothing to read.
+        notify: hears about reloads; None when there is no service manager.
+    """
+
+    def __init__(self, tree: Tree, reread: Callable[[], Settings] | None, notify: Notifier | None = None) -> None:
+        self.tree = tree
+        self._reread = reread
+        self._notify = notify
+        self._turns: defaultdict[str, trio.Lock] = defaultdict(trio.Lock)
+        self._changing_settings = trio.Lock()
+
+    @property
+    def _machine(self) -> Machine:
+        return self.tree.machine
+
+    # Looking
+
+    def status(self) -> TreeStatus:
+        """Describe the tree."""
+        return self.tree.status()
+
+    def why(self, name: str, count: int) -> list[CrashReport]:
+        """Return the newest reports of a child's ends, the last one first.
+
+        Raises:
+            UnknownChild: there is no such child, and no report of one.
+        """
+        reports = self.tree.records.reports.last(name, count)
+        if not reports:
+            self._machine.member(name)
+        return reports
+
+    def tail(self, name: str, lines: int) -> list[str]:
+        """Return the last lines that a child wrote, each a JSON object."""
+        return self.tree.logs.tail(self._machine.member(name).name, lines)
+
+    def follow(self, name: str) -> Follower:
+        """Follow the lines that a child writes from now on."""
+        return self.tree.logs.follow(self._machine.member(name).name)
+
+    async def dump(self, name: str) -> str:
+        """Return what every thread of a child is doing now.
+
+        Raises:
+            UnknownChild: there is no such child.
+            UsageError: it has no process, or one that cannot answer.
+        """
+        self._machine.member(name)
+        life = self.tree.lives.get(name)
+        if life is None or life.is_ending:
+            raise UsageError(f"{name} has no process to look into; see `upbitd why {name}`")
+        text = await life.dump()
+        if not text:
+            raise UsageError(f"{name} (pid {life.pid}) does not show its stacks: it is stopped, or has just begun")
+        return text
+
+    # Changing
+
+    def stop(self) -> None:
+        """Stop the whole tree in order; called again, kill what is left."""
+        self.tree.stop()
+
+    def ask_to_stop(self) -> None:
+        """Begin to stop the whole tree; one that is stopping already goes on as it does."""
+        self.tree.ask_to_stop()
+
+    def sweep(self) -> None:
+        """End what dead children left behind."""
+        self.tree.sweep()
+
+    async def restart(self, name: str) -> str:
+        """Stop and start a child or a group; return the state that it reached."""
+        return await self._order(name, self._machine.restart)
+
+    async def start_member(self, name: str) -> str:
+        """Start a child or group that was stopped; return the state that it reached."""
+        return await self._order(name, self._machine.start_member)
+
+    async def stop_member(self, name: str) -> str:
+        """Stop a child or group until it is started again; return the state that it reached."""
+        return await self._order(name, self._machine.stop_member)
+
+    async def _order(self, name: str, order: Callable[..., list[Action]]) -> str:
+        self._machine.member(name)
+        async with self._turns[name]:
+            self.tree.apply(order(name, now_s=trio.current_time()))
+            return await self._settled(name)
+
+    async def _settled(self, name: str) -> str:
+        """Wait until a member is no longer on its way, or the tree stops; return its state then."""
+        while not self._machine.is_stopping:
+            if not self._machine.knows(name):
+                return "removed"
+            if not self._is_on_its_way(name):
+                return self._machine.member(name).state.value
+            await self.tree.wait_changed()
+        return "stopping"
+
+    def _is_on_its_way(self, name: str) -> bool:
+        """Whether something is being done that the state of a member still waits for.
+
+        One that waits for a sibling that is parked may wait for ever, and is settled as far as anybody can tell.
+        """
+        member = self._machine.member(name)
+        if member.state in _ON_ITS_WAY:
+            return True
+        if member.state is State.PENDING:
+            return any(child.state in _ON_ITS_WAY for child in self._machine.children.values())
+        group = member.spec.group
+        waits_for_group = member.state is State.STOPPED and not member.is_held and group != ROOT
+        return waits_for_group and self._is_on_its_way(group)
+
+    async def add(self, text: str, group: str) -> list[str]:
+        """Add the children and groups of a TOML text; return their names once they are settled.
+
+        Raises:
+            SettingsProblems: something in the text cannot be used; nothing was added.
+        """
+        async with self._changing_settings:
+            before = self.tree.settings
+            settings = await self._checked(lambda: add_to(before, text, group=group))
+            plan = make_plan(before, settings)
+            self.tree.follow_plan(settings, plan)
+        names = plan.names("add")
+        for name in names:
+            await self._settled(name)
+        return names
+
+    async def remove(self, name: str) -> None:
+        """Stop a child or group and forget it, with all that belongs to it."""
+        self._machine.member(name)
+        async with self._turns[name]:
+            self.tree.settings = self.tree.settings.without(name)
+            self.tree.apply(self._machine.remove(name, now_s=trio.current_time()))
+            while self._machine.knows(name) and not self._machine.is_stopping:
+                await self.tree.wait_changed()
+        self._turns.pop(name, None)
+
+    async def plan(self) -> Plan:
+        """Read the settings again and say what `reload` would change.
+
+        Raises:
+            SettingsProblems: they cannot be used.
+            UsageError: there is nothing to read again.
+        """
+        async with self._changing_settings:
+            return (await self._read_again())[1]
+
+    async def reload(self) -> Plan:
+        """Read the settings again and change what is different; return what was changed, once it is settled.
+
+        Raises:
+            SettingsProblems: they cannot be used; nothing was changed.
+            UsageError: there is nothing to read again, or the tree is stopping.
+        """
+        with nullcontext() if self._notify is None else self._notify.reloading():
+            return await self._reload()
+
+    async def _reload(self) -> Plan:
+        async with self._changing_settings:
+            settings, plan = await self._read_again()
+            if self._machine.is_stopping:
+                raise UsageError("not reloaded: the tree is stopping")
+            self.tree.follow_plan(settings, plan)
+        for name in plan.names("add", "restart"):
+            await self._settled(name)
+        return plan
+
+    async def _read_again(self) -> tuple[Settings, Plan]:
+        if self._reread is None:
+            raise UsageError("this tree was not started from a settings file, so there is nothing to read again")
+        settings = await self._checked(self._reread)
+        running = self.tree.settings
+        return settings.with_added_of(running), make_plan(running, settings)
+
+    async def _checked(self, read: Callable[[], T]) -> T:
+        """Read settings in a thread: the check imports every actor, in a process of its own, and takes a second."""
+        self.tree.is_checking = True
+        try:
+            return await trio.to_thread.run_sync(read)
+        finally:
+            self.tree.is_checking = False

@@ -1,0 +1,113 @@
+"""Overrides of single settings: from the environment, then from the command line, which wins.
+
+An override names a table and a key: `UPBITD_EXCHANGE__WEBSOCKET_URL=...` or `--set exchange.websocket_url=...`. The
+table is `supervisor`, a shared table, or the name of a child or group; for a child, the key is one of its spec or of
+its own table.
+"""
+
+import tomllib
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
+from typing import Any, Final
+
+import msgspec
+
+from actors.runtime.settings.problems import suggestion
+from supervisor.specs.spec import ChildSpec
+
+PREFIX: Final = "UPBITD_"
+SEPARATOR: Final = "__"
+RESERVED_VARIABLES: Final = frozenset({"UPBITD_RUN_DIR", "UPBITD_ACCESS_KEY", "UPBITD_SECRET_KEY", "UPBITD_TREE"})
+
+_SPEC_KEYS: Final = frozenset(field.name for field in msgspec.structs.fields(ChildSpec))
+
+Tables = dict[str, Any]
+
+
+def take_environment(environment: MutableMapping[str, str]) -> dict[str, str]:
+    """Remove every UPBITD_ variable from the environment and return them, so that no child inherits one."""
+    return {name: environment.pop(name) for name in list(environment) if name.startswith(PREFIX)}
+
+
+def apply_overrides(
+    tables: Tables,
+    *,
+    variables: Mapping[str, str],
+    overrides: Iterable[str],
+    secret_names: Collection[str],
+) -> list[str]:
+    """Change the tables in place; return what is wrong with the overrides.
+
+    Args:
+        tables: of the settings file.
+        variables: the UPBITD_ variables, as `take_environment` returned them.
+        overrides: `table.key=value` each, from the command line.
+        secret_names: variables that are no settings.
+    """
+    problems: list[str] = []
+    for text, where in _named(variables, overrides, RESERVED_VARIABLES | set(secret_names), problems):
+        _apply(tables, text, where, problems)
+    return problems
+
+
+def _named(
+    variables: Mapping[str, str], overrides: Iterable[str], reserved: Collection[str], problems: list[str]
+) -> Iterable[tuple[str, str]]:
+    """Yield each override as `table.key=value` and where it came from, the environment first."""
+    for name, value in variables.items():
+        table, separator, key = name.removeprefix(PREFIX).partition(SEPARATOR)
+        if name in reserved:
+            continue
+        if separator:
+            yield f"{table.lower()}.{key.lower().replace(SEPARATOR, '.')}={value}", name
+        else:
+            known = ", ".join(sorted(reserved))
+            problems.append(f"{name}: unknown variable; a setting is {PREFIX}TABLE{SEPARATOR}KEY, others are {known}")
+    for text in overrides:
+        yield text, f"--set {text.partition('=')[0]}"
+
+
+def _apply(tables: Tables, text: str, where: str, problems: list[str]) -> None:
+    path, equals, value = text.partition("=")
+    table_name, *keys = path.strip().split(".")
+    if not equals or not keys or not all([table_name, *keys]):
+        problems.append(f"{where}: expected table.key=value")
+        return
+    table = _table_for(tables, table_name, keys[0], where, problems)
+    if table is None:
+        return
+    for key in keys[:-1]:
+        inner = table.setdefault(key, {})
+        if not isinstance(inner, dict):
+            problems.append(f"{where}: {key} is not a table")
+            return
+        table = inner
+    table[keys[-1]] = parse_value(value)
+
+
+def _table_for(tables: Tables, name: str, key: str, where: str, problems: list[str]) -> Tables | None:
+    """Return the table that an override means: flags, a child's spec or own table, a group, or a shared table."""
+    children: dict[object, Tables] = {child.get("name"): child for child in tables.get("child", [])}
+    groups: dict[object, Tables] = {group.get("name"): group for group in tables.get("group", [])}
+    if name in children:
+        child = children[name]
+        found = child if key in _SPEC_KEYS else child.setdefault("settings", {})
+    elif name in groups:
+        found = groups[name]
+    elif name in {"child", "group"}:
+        problems.append(f"{where}: name the {name} itself, such as {next(iter(children))}.{key}")
+        return None
+    else:
+        # A shared table may come by overrides alone; the check finds one that no child takes.
+        found = tables.setdefault(name, {})
+    if not isinstance(found, dict):
+        problems.append(f"{where}: {name} is not a table{suggestion(name, [str(child) for child in children])}")
+        return None
+    return found
+
+
+def parse_value(text: str) -> object:
+    """Read a value as TOML (`5`, `true`, `["KRW-BTC"]`), or take it as it is when it is none."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,64 @@
+"""What the fork server does first, in an interpreter of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from protocols.control.exit_codes import EXIT_ORPHANED
+from tests.tree.running_tree import REPOSITORY, child_environment
+
+LIMIT_S = 60.0
+NAMES = ("UPBITD_FORK_SERVER_OF", "UPBITD_FORK_SERVER_IMPORTS", "UPBITD_FORK_SERVER_PATH_BEFORE")
+
+PROGRAM = """
+import os, sys, gc, ctypes
+import actors.runtime.process.fork_server_guard
+number = ctypes.c_int(); ctypes.CDLL(None).prctl(2, ctypes.byref(number))  # PR_GET_PDEATHSIG
+print(number.value, gc.get_freeze_count() > 0, os.environ.get('PYTHONPATH'),
+      [name for name in os.environ if name.startswith('UPBITD_FORK')], [name for name in sys.argv[1:]
+      if name in sys.modules])
+"""
+
+
+def imported(*modules: str, environment: dict[str, str] | None = None, expected: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *modules],
+        cwd=REPOSITORY,
+        env=child_environment() | (environment or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == expected, done.stderr
+    return done.stdout.strip()
+
+
+def of(supervisor: int, *, imports: str = "", path_before: str = "", path: str = "") -> dict[str, str]:
+    return dict(zip(NAMES, (str(supervisor), imports, path_before), strict=True)) | {
+        "PYTHONPATH": os.pathsep.join([os.fspath(REPOSITORY), path])
+    }
+
+
+def test_imported_anywhere_else_it_does_nothing() -> None:
+    assert imported("json.tool").startswith("0 False")
+
+
+def test_in_the_fork_server_it_ties_its_life_to_the_supervisors_and_leaves_no_trace_for_the_children() -> None:
+    told = imported("json.tool", environment=of(os.getpid(), imports="json.tool", path_before="/somewhere"))
+    assert told == "9 True /somewhere [] ['json.tool']"
+
+
+def test_a_fork_server_whose_supervisor_is_gone_already_ends_at_once() -> None:
+    imported(environment=of(1 << 22), expected=EXIT_ORPHANED)  # Above the highest pid: no such process can live.
+
+
+@pytest.mark.parametrize("content", ["raise ValueError", "import sys; sys.exit(3)", "import nowhere"])
+def test_a_module_that_cannot_be_imported_is_left_out(tmp_path: Path, content: str) -> None:
+    (tmp_path / "cannot_be_imported.py").write_text(content)
+    environment = of(os.getpid(), imports="cannot_be_imported json.tool", path=os.fspath(tmp_path))
+    assert imported("cannot_be_imported", "json.tool", environment=environment) == "9 True None [] ['json.tool']"

@@ -1,0 +1,58 @@
+"""What a real tree keeps of its children's ends."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from supervisor.commands.why import why
+from supervisor.records.crash_reports import CrashReport, CrashReports
+from tests.tree.running_tree import children, running_tree
+
+TALKER = """
+[[child]]
+name = "talker"
+start = "tests.supervisor.records.talking_actor:talks_and_fails"
+restart = "temporary"
+"""
+
+
+def only_report(run_dir: Path, child: str) -> CrashReport:
+    (report,) = CrashReports(run_dir / "crashes", keep=1).last(child, 9)
+    return report
+
+
+def test_what_a_child_prints_is_in_the_log_and_its_error_in_a_report(tmp_path: Path) -> None:
+    with running_tree(tmp_path, TALKER) as tree:
+        tree.wait_for("child_exited", "talker")
+        assert tree.finish() == 0
+        logged = [json.loads(line) for line in tree.log.splitlines()]
+        told = {(line.get("stream", ""), line["event"]) for line in logged if line.get("actor") == "talker"}
+    assert told == {
+        ("stdout", "printed"),
+        ("stderr", "wrong"),
+        ("stdout", "bytes � that are no text"),
+        ("", "logged"),
+        ("stdout", "no newline at the end"),
+    }
+    report = only_report(tree.run_dir, "talker")
+    assert (report.code, report.signal, report.cause, report.incarnation) == (1, None, "exit", 1)
+    assert "ValueError: first" in report.traceback
+    assert "KeyError: 'second'" in report.traceback
+    assert {json.loads(line)["event"] for line in report.log_tail} == {event for _stream, event in told}
+    assert report.decision == "not restarted: temporary"
+
+
+def test_the_stacks_of_a_segmentation_fault_are_told_after_the_tree_has_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running_tree(tmp_path, children("crashes_hard", child='restart = "temporary"')) as tree:
+        tree.wait_for("child_exited", "a")
+        assert tree.finish() == 0
+    assert only_report(tree.run_dir, "a").signal == 11
+    why.main(["a", "--run-dir", str(tree.run_dir)], standalone_mode=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith(": signal SIGSEGV")
+    stacks = next(index for index, line in enumerate(lines) if line.startswith("  stacks"))
+    assert lines[stacks + 1] == "    Fatal Python error: Segmentation fault"
+    assert any("in crashes_hard" in line for line in lines[stacks + 1 :])
