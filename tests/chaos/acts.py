@@ -20,6 +20,8 @@ SHORT_OF_STALL: Final = 0.5
 
 LOOK_S: Final = 5.0
 
+OBEY_S: Final = 2.0
+
 UNTIL_BLOCKED_S: Final = 0.1
 """The puppet answers before it obeys; whether it is blocked by then decides only which of the two cases this is."""
 
@@ -81,7 +83,8 @@ async def _freeze_briefly(stage: Stage, step: Step) -> None:
 async def _leave_orphan(stage: Stage, step: Step) -> None:
     """Let the puppet start a process that outlives it, then kill the puppet."""
     await stage.tell_puppet("orphan", step.amount)
-    await _until_tagged(stage, is_there=True)
+    with trio.move_on_after(OBEY_S):  # Another fault at the same time may have ended the puppet before it obeyed.
+        await _until_tagged(stage, is_there=True)
     stage.signal_child(PUPPET, signal.SIGKILL)
     await _until_tagged(stage, is_there=False)
 
