@@ -1,7 +1,9 @@
 # make demo [SECONDS=20]   the whole tree against the built-in simulated exchange, with a live view
 # make test                the tests
 # make check               format, lint, types, import direction
-# make bench               speed against a hand-written script; writes docs/performance.md (about 6 minutes)
+# make chaos [SECONDS=600] [SEED=1]   random faults against the whole tree under load, and a scorecard
+# make bench               speed against a hand-written script, and what supervision costs; writes docs/performance.md
+#                          (about 6 minutes)
 # make coverage            the tests with branch coverage, children included
 # make setup               only prepares .venv
 # make pin                 writes requirements/ anew from pyproject.toml
@@ -11,7 +13,7 @@ BIN := .venv/bin
 # uv where it is installed, else the one that pip puts into .venv.
 UV = $$(command -v uv || echo $(BIN)/uv)
 
-.PHONY: setup demo test check bench coverage pin
+.PHONY: setup demo test check bench chaos coverage pin
 
 setup: .venv/.ready
 
@@ -37,6 +39,9 @@ check: setup
 	@$(BIN)/flake8 --select=ASYNC1,ASYNC2 --ignore=ASYNC114,ASYNC124 protocols actors supervisor upbitd.py
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_import_direction.py
+
+chaos: setup
+	@$(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 bench: setup
 	@$(BIN)/python -m bench

@@ -20,7 +20,7 @@ def make_spawner(flags: SupervisorFlags, preload: tuple[str, ...]) -> Spawner:
         flags: of the tree.
         preload: modules of actors that are safe to be imported in advance.
     """
-    modules = (*RUNTIME, *preload)
+    modules = tuple(dict.fromkeys((*RUNTIME, *preload, *flags.preload)))
     spawner: Spawner
     spare_spawner: Spawner
     if flags.start_method == "forkserver":

@@ -23,16 +23,28 @@ class ControlStream:
 
     def __init__(self, control: socket.socket) -> None:
         control.setblocking(False)
+        self._raw = control
+        self._unsent = b""
         self._socket = trio.socket.from_stdlib_socket(control)
         self._sending = trio.Lock()
 
-    async def send_start(self, start: Start, listener: socket.socket) -> None:
-        """Send the first message with the child's listening socket attached to its first byte."""
+    def begin(self, start: Start, listener: socket.socket) -> None:
+        """Send the first message now, with the child's listening socket attached to its first byte.
+
+        Nothing was sent before, so there is room; of a message that is longer than that, `finish_begin` sends the rest.
+
+        Raises:
+            OSError: the child is gone already.
+        """
         frame = pack_frame(_encode(start))
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, listener.fileno().to_bytes(4, "little"))]
+        self._unsent = frame[self._raw.sendmsg([frame], rights) :]
+
+    async def finish_begin(self) -> None:
+        """Send what `begin` could not."""
         async with self._sending:
-            sent = await self._socket.sendmsg([frame], rights)
-            await self._send_all(frame[sent:])
+            unsent, self._unsent = self._unsent, b""
+            await self._send_all(unsent)
 
     async def send_stop(self, deadline_s: float) -> None:
         """Ask the child to end; one that hung up cannot be asked, and the ladder goes on."""

@@ -69,25 +69,26 @@ class Life:
             rungs = [rung for rung in rungs if rung != "sigkill"]  # It was on its way out, and faster.
         return rungs[-1] if rungs else None
 
-    async def run(
-        self,
-        start: Start,
-        listener: socket.socket,
-        *,
-        told: Callable[[FromChild], None],
-        link_broken: Callable[[ChannelError], None],
-    ) -> Exit:
-        """Follow this life from its `Start` message to its end; when cancelled, kill the process.
+    def begin(self, start: Start, listener: socket.socket) -> None:
+        """Tell the process what to do, at once: whoever waits for the child waits for this.
 
         Args:
             start: the first message.
             listener: the child's listening socket, which goes with it.
+        """
+        with contextlib.suppress(OSError):  # It is gone already; its pidfd tells.
+            self._stream.begin(start, listener)
+
+    async def run(self, *, told: Callable[[FromChild], None], link_broken: Callable[[ChannelError], None]) -> Exit:
+        """Follow this life to its end; when cancelled, kill the process.
+
+        Args:
             told: gets each message of the child.
             link_broken: called when the child sent what the protocol does not allow; it is not listened to any more.
         """
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._talk, start, listener, told, link_broken)
+                nursery.start_soon(self._talk, told, link_broken)
                 await watch(self._process)
                 self.is_ending = True
                 self.lived_s, self.ended_ns = trio.current_time() - self.started_s, time.monotonic_ns()
@@ -119,15 +120,9 @@ class Life:
         """Give up its black box, once everything was read from it."""
         self._process.box.close()
 
-    async def _talk(
-        self,
-        start: Start,
-        listener: socket.socket,
-        told: Callable[[FromChild], None],
-        link_broken: Callable[[ChannelError], None],
-    ) -> None:
+    async def _talk(self, told: Callable[[FromChild], None], link_broken: Callable[[ChannelError], None]) -> None:
         with contextlib.suppress(OSError):  # It is gone already; its pidfd tells.
-            await self._stream.send_start(start, listener)
+            await self._stream.finish_begin()
         try:
             await self._stream.run_reader(told)
         except ChannelError as error:

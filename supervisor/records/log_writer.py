@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import threading
+import time
 from collections import deque
 from types import TracebackType
 from typing import Final, Self
@@ -14,6 +15,8 @@ from supervisor.records.lines import utc_now
 
 STDERR_FD: Final = 2
 MAX_QUEUED_BYTES: Final = 4 * 1024 * 1024
+LINGER_S: Final = 0.01
+
 FLUSH_S: Final = 1.0
 """How long the end of the program may wait for a slow reader."""
 
@@ -82,9 +85,11 @@ class LogWriter:
 
     def _next_batch(self) -> list[bytes]:
         """Wait for lines and return the oldest; none once the end has come and all are written."""
+        if self._wait_for_lines():
+            # The lines of one moment come together; and whoever wrote them is doing something that matters more than
+            # the log, for which it needs the interpreter that this thread would take from it.
+            time.sleep(LINGER_S)
         with self._wakeup:
-            while not self._lines and not self._is_closing:
-                self._wakeup.wait()
             batch: list[bytes] = []
             size = 0
             while self._lines and (not batch or size + len(self._lines[0]) <= ATOMIC_BYTES):
@@ -92,6 +97,14 @@ class LogWriter:
                 size += len(batch[-1])
             self._bytes -= size
             return batch
+
+    def _wait_for_lines(self) -> bool:
+        """Wait until there are lines, or the end has come; say whether there were none before, and more may come."""
+        with self._wakeup:
+            was_idle = not self._lines
+            while not self._lines and not self._is_closing:
+                self._wakeup.wait()
+            return was_idle and not self._is_closing
 
     def _write_batch(self, batch: list[bytes]) -> None:
         """Write some lines; a reader that is gone, or a full disk, costs these lines and nothing else."""

@@ -32,6 +32,7 @@ from supervisor.machine.machine import Machine
 from supervisor.machine.states import ALIVE
 from supervisor.processes.life import Life
 from supervisor.processes.limits import apply_limits
+from supervisor.processes.process import ChildProcess
 from supervisor.processes.spawning import Spawner
 from supervisor.processes.strangers import Strangers
 from supervisor.processes.watching import Coroner
@@ -96,6 +97,7 @@ class Tree:
         self._nursery = nursery
         self._epilogues: dict[str, Epilogue] = {}
         self._to_do: deque[Action] = deque()
+        self._begun: dict[str, tuple[Life, ChildProcess] | OSError] = {}
         self._is_applying = False
         self._changed = trio.Event()
         self.log: Any = get_logger(actor="supervisor", pid=os.getpid())
@@ -214,6 +216,10 @@ class Tree:
 
     def apply(self, actions: list[Action]) -> None:
         """Carry out actions in order, and behind them those that follow from them."""
+        # Processes come first: while one begins, there is time to write down why.
+        for action in actions:
+            if isinstance(action, Spawn):
+                self._begun[action.child] = self._begin(action.child, action.incarnation)
         self._to_do.extend(actions)
         if self._is_applying:
             return  # Called for what follows from an action: its turn comes.
@@ -266,18 +272,28 @@ class Tree:
     def _epilogue(self, name: str) -> Epilogue:
         return self._epilogues.setdefault(name, Epilogue())
 
-    def _spawn(self, name: str, incarnation: int) -> None:
-        spec = self.machine.children[name].spec
+    def _begin(self, name: str, incarnation: int) -> tuple[Life, ChildProcess] | OSError:
+        """Make a child's process and tell it what to do; return why that is not possible when it is not."""
         try:
             process = self._spawner.spawn(name)
         except OSError as error:
-            self.log.warning("child.spawn_failed", child=name, error=str(error))
-            self.apply(self.machine.spawn_failed(name, self._redact(str(error)), now_s=trio.current_time()))
+            return error
+        life = Life(process, self._coroner, started_s=trio.current_time())
+        life.begin(self._start_message(name, incarnation), self.listeners[name])
+        return life, process
+
+    def _spawn(self, name: str, incarnation: int) -> None:
+        """Follow a process that was made."""
+        begun = self._begun.pop(name)
+        if isinstance(begun, OSError):
+            self.log.warning("child.spawn_failed", child=name, error=str(begun))
+            self.apply(self.machine.spawn_failed(name, self._redact(str(begun)), now_s=trio.current_time()))
             return
-        apply_limits(process.pid, spec)
-        self.lives[name] = life = Life(process, self._coroner, started_s=trio.current_time())
-        self.logs.attach(name, process.pid, process.output)
+        life, process = begun
+        self.lives[name] = life
         self.records.lifecycle.write("child_started", child=name, pid=process.pid, incarnation=incarnation)
+        apply_limits(process.pid, self.machine.children[name].spec)
+        self.logs.attach(name, process.pid, process.output)
         self.log.info("child.started", child=name, child_pid=process.pid, incarnation=incarnation)
         self._nursery.start_soon(self._live, name, life, incarnation)
 
@@ -303,11 +319,10 @@ class Tree:
     # Tasks
 
     async def _live(self, name: str, life: Life, incarnation: int) -> None:
-        """Follow one life from its `Start` message to its end, and write down how it ended."""
-        start, listener = self._start_message(name, incarnation), self.listeners[name]
+        """Follow one life to its end, and write down how it ended."""
         told, link_broken = partial(self._told, name, life), partial(self._link_broken, name, life)
         try:
-            ended = await life.run(start, listener, told=told, link_broken=link_broken)
+            ended = await life.run(told=told, link_broken=link_broken)
         except BaseException:
             if life.ended is not None:
                 self._record(Record("child_stopped", name, cause="cancelled", exit=life.ended))
@@ -315,6 +330,7 @@ class Tree:
             raise
         self.apply(self.machine.exited(name, ended, now_s=trio.current_time()))
         epilogue = self._epilogues.pop(name, Epilogue())
+        await trio.lowlevel.checkpoint()  # A new life, if there is one, begins before the old one is cleared away.
         self.sweep()
         await self.logs.drain(life.pid)
         if is_worth_a_report(epilogue, life, is_stopping=self.machine.is_stopping):

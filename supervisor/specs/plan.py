@@ -9,7 +9,9 @@ from msgspec import Struct
 from supervisor.specs.settings import Settings, SettingsProblems
 from supervisor.specs.spec import ADJUSTABLE, ChildSpec, GroupSpec, SupervisorFlags
 
-NEXT_START: Final = frozenset({"start_method", "spares", "crash_reports", "log_level", "heartbeat_s", "dead_man_s"})
+NEXT_START: Final = frozenset(
+    {"start_method", "spares", "preload", "crash_reports", "log_level", "heartbeat_s", "dead_man_s"}
+)
 """Flags that take effect when processes are started next: the supervisor's own, or the children's."""
 
 LONGEST_VALUE: Final = 60

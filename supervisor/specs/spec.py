@@ -113,6 +113,8 @@ class SupervisorFlags(GroupPolicy, frozen=True, kw_only=True, forbid_unknown_fie
             0: no such timer.
         start_method: how processes are made; docs/supervision.md compares the two.
         spares: processes that wait, with everything imported, to become the next child.
+        preload: an owner's own modules that the fork server and spares import in advance. A change in them, or in what
+            they import, takes effect with the next start of the supervisor.
         crash_reports: how many reports of ended children are kept.
         log_level: for the supervisor and all children.
     """
@@ -127,6 +129,7 @@ class SupervisorFlags(GroupPolicy, frozen=True, kw_only=True, forbid_unknown_fie
     dead_man_s: Seconds = 30.0
     start_method: StartMethod = "forkserver"
     spares: Count = 0
+    preload: tuple[str, ...] = ()
     crash_reports: Annotated[int, Meta(ge=1)] = 50
     log_level: LogLevel = "info"
 

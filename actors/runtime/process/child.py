@@ -99,6 +99,11 @@ def enter(
         with contextlib.suppress(Exception, SystemExit):  # The actor that needs it says what is wrong with it.
             importlib.import_module(module)
 
+    if name == SPARE:
+        from actors.runtime.process.rehearsal import rehearse  # noqa: PLC0415 - after the lifeline
+
+        rehearse()
+
     from actors.runtime.process.control_link import receive_start  # noqa: PLC0415 - after the lifeline
     from protocols.errors import ConnectionLost  # noqa: PLC0415 - after the lifeline
 

@@ -1,6 +1,7 @@
 """The life of an actor's process once it is safe: settings, log, loop, last words."""
 
 import gc
+import mmap
 import os
 import signal
 import socket
@@ -44,7 +45,7 @@ def run_process(
     start: Start, *, link: socket.socket, listener: socket.socket, already_read: bytes, box: BoxWriter
 ) -> int:
     """Run the actor to its end and return the process's exit code; an error is told to the supervisor, not printed."""
-    reserve = bytearray(RESERVE_BYTES)
+    reserve = mmap.mmap(-1, RESERVE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     counters, redaction = Counters(), Redaction(start.secrets.values())
     configure_logs(level=start.log_level, redaction=redaction, write=redirect_output(counters).write_line)
     _report_uncaught(start.name, redaction)
@@ -57,7 +58,7 @@ def run_process(
         run = partial(_run_actor, start, entry, settings, control=control, listener=listener, redaction=redaction)
         trio.run(partial(run, counters=counters, box=box, reserve=reserve))
     except BaseException as error:  # noqa: BLE001, ASYNC103 - the edge of the process; the loop has ended
-        reserve.clear()
+        reserve.close()
         code, failed = verdict(error, redaction)
     else:
         code = EXIT_OK
@@ -98,7 +99,7 @@ async def _run_actor(
     redaction: Redaction,
     counters: Counters,
     box: BoxWriter,
-    reserve: bytearray,
+    reserve: mmap.mmap,
 ) -> None:
     # What was imported stays for good; the collector need not look at it again.
     gc.freeze()
@@ -145,7 +146,7 @@ async def _run_actor(
                 try:
                     await (entry.function(actor) if entry.settings_type is None else entry.function(actor, settings))
                 finally:
-                    reserve.clear()  # Here already: without any memory the loop itself could not end.
+                    reserve.close()  # Here already: without any memory the loop itself could not end.
             nursery.cancel_scope.cancel()
     finally:
         # The end must show in the counters too, whatever it was.

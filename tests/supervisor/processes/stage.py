@@ -136,7 +136,8 @@ class Stage:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind("")  # An address without a file.
             listener.listen()
-            running.exit = await running.life.run(start, listener, told=running.hear, link_broken=broken)
+            running.life.begin(start, listener)
+            running.exit = await running.life.run(told=running.hear, link_broken=broken)
         running.has_ended.set()
 
     def close(self) -> None:
