@@ -1,5 +1,6 @@
 """The supervisor's end of one child's control link."""
 
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -14,6 +15,9 @@ from protocols.unreadable import UNREADABLE
 
 RECEIVE_BYTES: Final = 65536
 
+LINK_BYTES: Final = 1024 * 1024
+"""More than the link holds: the kernel's default is 208 KiB, unix(7)."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(FromChild).decode
 
@@ -27,6 +31,7 @@ class ControlStream:
         self._unsent = b""
         self._socket = trio.socket.from_stdlib_socket(control)
         self._sending = trio.Lock()
+        self._splitter = FrameSplitter()
 
     def begin(self, start: Start, listener: socket.socket) -> None:
         """Send the first message now, with the child's listening socket attached to its first byte.
@@ -64,7 +69,6 @@ class ControlStream:
         Raises:
             ChannelError: the child sent what the protocol does not allow.
         """
-        splitter = FrameSplitter()
         while True:
             try:
                 chunk = await self._socket.recv(RECEIVE_BYTES)
@@ -72,9 +76,24 @@ class ControlStream:
                 return
             if not chunk:
                 return
-            for payload, _merged in splitter.feed(chunk):
-                try:
-                    message = _decode(payload)
-                except UNREADABLE as error:
-                    raise ChannelError(f"control link: message not understood: {error}") from None
-                tell(message)
+            self._take(chunk, tell)
+
+    def read_rest(self, tell: Callable[[FromChild], None]) -> None:
+        """Hand in what a child that is gone has left in the link, without waiting: nothing is on its way any more.
+
+        Read once, since a grandchild that holds the link may write on.
+
+        Raises:
+            ChannelError: as `run_reader`.
+        """
+        with contextlib.suppress(OSError):  # Nothing is there, or its end was read before.
+            if rest := self._raw.recv(LINK_BYTES):
+                self._take(rest, tell)
+
+    def _take(self, chunk: bytes, tell: Callable[[FromChild], None]) -> None:
+        for payload, _merged in self._splitter.feed(chunk):
+            try:
+                message = _decode(payload)
+            except UNREADABLE as error:
+                raise ChannelError(f"control link: message not understood: {error}") from None
+            tell(message)

@@ -18,9 +18,6 @@ from supervisor.processes.process import ChildProcess
 from supervisor.processes.stopping import dump_stacks, kill_with_dump, stop_by_ladder
 from supervisor.processes.watching import Coroner, watch
 
-LAST_WORDS_S: Final = 0.2
-"""How long a dead child's link is read for what is still in it; a grandchild may hold it open for ever."""
-
 CLEANUP_S: Final = 2.0
 """Limit for killing what is left when the tree itself is cancelled or fails."""
 
@@ -49,6 +46,7 @@ class Life:
         self.traceback = ""
         self.is_ending = False
         self._rungs: list[str] = []
+        self._is_deaf = False
         self.ended: Exit | None = None
 
     @property
@@ -92,7 +90,8 @@ class Life:
                 await watch(self._process)
                 self.is_ending = True
                 self.lived_s, self.ended_ns = trio.current_time() - self.started_s, time.monotonic_ns()
-                nursery.cancel_scope.deadline = trio.current_time() + LAST_WORDS_S
+                nursery.cancel_scope.cancel()
+            self._read_rest(told, link_broken)
         except BaseException:
             with trio.move_on_after(CLEANUP_S, shield=True):
                 await self._kill_with_tree()
@@ -125,6 +124,15 @@ class Life:
             await self._stream.finish_begin()
         try:
             await self._stream.run_reader(told)
+        except ChannelError as error:
+            self._is_deaf = True
+            link_broken(error)
+
+    def _read_rest(self, told: Callable[[FromChild], None], link_broken: Callable[[ChannelError], None]) -> None:
+        if self._is_deaf:
+            return
+        try:
+            self._stream.read_rest(told)
         except ChannelError as error:
             link_broken(error)
 

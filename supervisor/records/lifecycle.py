@@ -45,9 +45,20 @@ class Lifecycle:
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
-    def write(self, event: str, *, child: str | None, pid: int | None, **fields: object) -> None:
-        """Append one event with the monotonic time `t_ns`; extra `fields` follow. No secret gets out."""
-        common = {"event": event, "child": child, "pid": pid, "t_ns": self._monotonic_ns()}
+    def write(
+        self, event: str, *, child: str | None, pid: int | None, at_ns: int | None = None, **fields: object
+    ) -> None:
+        """Append one event with the monotonic time `t_ns`; extra `fields` follow. No secret gets out.
+
+        Args:
+            event: what happened.
+            child: to whom.
+            pid: the process that it happened to.
+            at_ns: when, if that was before now.
+            fields: what else there is to say.
+        """
+        t_ns = self._monotonic_ns() if at_ns is None else at_ns
+        common = {"event": event, "child": child, "pid": pid, "t_ns": t_ns}
         line = msgspec.json.encode(self._redaction.fields({**common, **fields})) + b"\n"
         try:
             if os.fstat(self._fd).st_size + len(line) > self._rotate_bytes:

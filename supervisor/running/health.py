@@ -35,7 +35,7 @@ async def run_health(tree: Tree, *, monotonic_s: Callable[[], float] = time.mono
         await trio.sleep(every_s)
         now_s = monotonic_s()
         was_asleep, last_s = now_s - last_s > LATE_FACTOR * every_s, now_s
-        tree.tend()
+        tree.children.tend()
         if was_asleep:
             continue
         for verdict in list(judge_all(tree)):
@@ -46,7 +46,7 @@ def judge_all(tree: Tree) -> Iterator[Verdict]:
     """Yield what is wrong with children that say they are ready."""
     now_ns = time.monotonic_ns()
     for name, record in tree.machine.children.items():
-        life = tree.lives.get(name)
+        life = tree.children.lives.get(name)
         if record.state is State.READY and life is not None and not life.is_ending:
             verdict = judge(life, record.spec, now_ns=now_ns)
             if verdict is not None:

@@ -69,11 +69,11 @@ class Operator:
 
     def tail(self, name: str, lines: int) -> list[str]:
         """Return the last lines that a child wrote, each a JSON object."""
-        return self.tree.logs.tail(self._machine.member(name).name, lines)
+        return self.tree.children.logs.tail(self._machine.member(name).name, lines)
 
     def follow(self, name: str) -> Follower:
         """Follow the lines that a child writes from now on."""
-        return self.tree.logs.follow(self._machine.member(name).name)
+        return self.tree.children.logs.follow(self._machine.member(name).name)
 
     async def dump(self, name: str) -> str:
         """Return what every thread of a child is doing now.
@@ -83,7 +83,7 @@ class Operator:
             UsageError: it has no process, or one that cannot answer.
         """
         self._machine.member(name)
-        life = self.tree.lives.get(name)
+        life = self.tree.children.lives.get(name)
         if life is None or life.is_ending:
             raise UsageError(f"{name} has no process to look into; see `upbitd why {name}`")
         text = await life.dump()
@@ -103,7 +103,7 @@ class Operator:
 
     def sweep(self) -> None:
         """End what dead children left behind."""
-        self.tree.sweep()
+        self.tree.children.sweep()
 
     async def restart(self, name: str) -> str:
         """Stop and start a child or a group; return the state that it reached."""
@@ -212,8 +212,8 @@ class Operator:
 
     async def _checked(self, read: Callable[[], T]) -> T:
         """Read settings in a thread: the check imports every actor, in a process of its own, and takes a second."""
-        self.tree.is_checking = True
+        self.tree.children.is_checking = True
         try:
             return await trio.to_thread.run_sync(read)
         finally:
-            self.tree.is_checking = False
+            self.tree.children.is_checking = False

@@ -58,13 +58,18 @@ def _read(payload: bytes) -> ToChild:
     return message
 
 
-def send_last_words(link: socket.socket, message: FromChild) -> None:
-    """Send one message outside of any loop, right before the process ends; a supervisor that is gone is no error."""
+def send_last_words(link: socket.socket, words: bytes) -> None:
+    """Send frames outside of any loop, right before the process ends; a supervisor that is gone is no error."""
     try:
         link.settimeout(LAST_WORDS_S)
-        link.sendall(pack_frame(_encode(message)))
+        link.sendall(words)
     except OSError:
         return
+
+
+def frame_of(message: FromChild) -> bytes:
+    """Return a message as it goes over the link."""
+    return pack_frame(_encode(message))
 
 
 class ControlLink:
@@ -72,35 +77,50 @@ class ControlLink:
 
     def __init__(self, link: socket.socket, *, already_read: bytes = b"") -> None:
         link.setblocking(False)
+        self._raw = link
         self._socket = trio.socket.from_stdlib_socket(link)
         self._splitter = FrameSplitter()
         self._already_read = already_read
         self._slots: dict[str, FromChild] = {}
-        self._something_to_tell = trio.Event()
+        self._in_flight = b""
+        self._is_full = trio.Event()
 
     def tell(self, message: FromChild) -> None:
-        """Queue a message without blocking; it replaces an older one of its kind that is still waiting."""
+        """Send a message, or queue it when there is no room; it replaces an older one of its kind that still waits."""
         slot = _SLOTS[type(message)]
         self._slots.pop(slot, None)
         self._slots[slot] = message
-        self._something_to_tell.set()
+        # At once, not by the writer's next turn: a restart is over when the supervisor hears that the child is ready.
+        if not self._send_what_fits():
+            self._is_full.set()
 
-    def untold(self) -> list[FromChild]:
-        """Return what is still waiting; for the end of the process, when the writer has stopped."""
-        told, self._slots = self._slots, {}
-        return list(told.values())
+    def unsent(self) -> bytes:
+        """Return what still waits; for the end of the process, when the writer has stopped."""
+        waiting = self._in_flight + b"".join(frame_of(message) for message in self._slots.values())
+        self._in_flight, self._slots = b"", {}
+        return waiting
 
     async def run_writer(self) -> None:
-        """Send what was told, until cancelled or until the supervisor is gone (the reader acts on that)."""
-        stream = trio.SocketStream(self._socket)
-        try:
-            while True:
-                await self._something_to_tell.wait()
-                self._something_to_tell = trio.Event()
-                told, self._slots = self._slots, {}
-                await stream.send_all(b"".join(pack_frame(_encode(message)) for message in told.values()))
-        except (trio.BrokenResourceError, OSError):
-            return
+        """Send what found no room, until cancelled or until the supervisor is gone (the reader acts on that)."""
+        while True:
+            await self._is_full.wait()
+            self._is_full = trio.Event()
+            while not self._send_what_fits():
+                await trio.lowlevel.wait_writable(self._raw)
+
+    def _send_what_fits(self) -> bool:
+        """Send until nothing waits, or there is no room: then return False."""
+        while self._in_flight or self._slots:
+            if not self._in_flight:
+                self._in_flight = frame_of(self._slots.pop(next(iter(self._slots))))
+            try:
+                sent = self._raw.send(self._in_flight)
+            except BlockingIOError:
+                return False
+            except OSError:  # The supervisor is gone.
+                return True
+            self._in_flight = self._in_flight[sent:]
+        return True
 
     async def run_reader(self, *, stop: Callable[[Stop], None], orphaned: Callable[[], None]) -> None:
         """Hand in each `Stop`; call `orphaned` when the link ends, because the supervisor is gone then.

@@ -20,7 +20,7 @@ from actors.runtime.actor import Actor
 from actors.runtime.channel.publishing import Publisher
 from actors.runtime.channel.serving import serve_channel
 from actors.runtime.process.black_box import note_into
-from actors.runtime.process.control_link import ControlLink, send_last_words
+from actors.runtime.process.control_link import ControlLink, frame_of, send_last_words
 from actors.runtime.process.counters import Counters
 from actors.runtime.process.heartbeat import Progress, Pulse, run_heartbeat
 from actors.runtime.process.last_words import cut, verdict
@@ -62,8 +62,7 @@ def run_process(
         code, failed = verdict(error, redaction)
     else:
         code = EXIT_OK
-    for message in (*control.untold(), *([] if failed is None else [failed])):
-        send_last_words(link, message)
+    send_last_words(link, control.unsent() + (b"" if failed is None else frame_of(failed)))
     return code
 
 

@@ -43,3 +43,32 @@ async def test_messages_are_handed_in_until_the_link_ends() -> None:
 async def test_bytes_that_cannot_be_read_end_the_link_with_a_channel_error(payload: bytes) -> None:
     with pytest.raises(ChannelError, match="control link: message not understood"):
         await heard(pack_frame(payload))
+
+
+def rest_of(*data: bytes, is_closed: bool) -> list[FromChild]:
+    """What is handed in of that which a child has left behind."""
+    ours, theirs = socket.socketpair()
+    told: list[FromChild] = []
+    with ours, theirs:
+        for part in data:
+            theirs.sendall(part)
+        if is_closed:
+            theirs.close()
+        ControlStream(ours).read_rest(told.append)
+    return told
+
+
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "held by a grandchild"])
+async def test_what_a_dead_child_left_in_its_link_is_read_without_waiting(is_closed: bool) -> None:
+    left = [
+        pack_frame(encode(Parked("x" * 60_000))),
+        pack_frame(encode(Ready(7)))[:9],
+        pack_frame(encode(Ready(7)))[9:],
+    ]
+    assert rest_of(*left, is_closed=is_closed) == [Parked("x" * 60_000), Ready(7)]
+    assert rest_of(is_closed=is_closed) == []
+
+
+async def test_bytes_left_behind_that_cannot_be_read_are_a_channel_error() -> None:
+    with pytest.raises(ChannelError, match="control link: message not understood"):
+        rest_of(pack_frame(b"garbage"), is_closed=True)

@@ -1,3 +1,4 @@
+import contextlib
 import socket
 
 import msgspec
@@ -5,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.runtime.process.control_link import ControlLink, receive_start, send_last_words
+from actors.runtime.process.control_link import ControlLink, frame_of, receive_start, send_last_words
 from protocols.channel.framing import FrameSplitter, pack_frame
 from protocols.control.messages import Failed, FromChild, Parked, Ready, Start, Stop, Unparked
 from protocols.errors import ChannelError, ConnectionLost
@@ -83,20 +84,66 @@ async def test_a_message_that_cannot_be_read_is_a_channel_error(payload: bytes) 
             await ControlLink(theirs).run_reader(stop=lambda _stop: None, orphaned=lambda: None)
 
 
-async def test_only_the_newest_of_each_kind_is_told() -> None:
+def fill(link: socket.socket) -> int:
+    """Write until there is no room; return how many bytes went in."""
+    link.setblocking(False)
+    size = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            size += link.send(b"x" * 65536)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            size += link.send(b"x")
+    return size
+
+
+def read_exactly(link: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        data += link.recv(size - len(data))
+    return data
+
+
+async def test_a_message_is_sent_at_once_where_there_is_room() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         link = ControlLink(theirs)
+        link.tell(Ready(1))
+        assert frames(ours.recv(4096)) == [Ready(1)]
+        assert link.unsent() == b""
+
+
+async def test_only_the_newest_of_each_kind_waits_for_room() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        size = fill(theirs)
+        link = ControlLink(theirs)
+        # The first is on its way and cannot be replaced any more.
         for message in (Ready(1), Parked("a"), Unparked(), Parked("b")):
             link.tell(message)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(link.run_writer)
             await trio.testing.wait_all_tasks_blocked()
+            read_exactly(ours, size)
+            with trio.fail_after(10):
+                await trio.lowlevel.wait_readable(ours)
+            await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
         assert frames(ours.recv(4096)) == [Ready(1), Parked("b")]
+        assert link.unsent() == b""
+
+
+async def test_what_found_no_room_is_left_for_the_end_of_the_process() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        size = fill(theirs)
+        link = ControlLink(theirs)
+        link.tell(Ready(1))
         link.tell(Parked("late"))
-        assert link.untold() == [Parked("late")]
-        assert link.untold() == []
+        read_exactly(ours, size)
+        send_last_words(theirs, link.unsent() + frame_of(Failed("x", "y")))
+        assert frames(ours.recv(4096)) == [Ready(1), Parked("late"), Failed("x", "y")]
+        assert link.unsent() == b""
 
 
 async def test_stop_is_handed_in_also_when_it_came_with_the_start() -> None:
@@ -112,17 +159,16 @@ async def test_stop_is_handed_in_also_when_it_came_with_the_start() -> None:
     assert ends == ["gone"]
 
 
-async def test_a_supervisor_that_is_gone_ends_the_writer_quietly() -> None:
+async def test_a_supervisor_that_is_gone_is_no_error_for_the_one_that_tells() -> None:
     ours, theirs = socket.socketpair()
     ours.close()
     with theirs:
         link = ControlLink(theirs)
         link.tell(Ready(1))
-        with trio.fail_after(10):
-            await link.run_writer()
         link.tell(Unparked())
-        assert link.untold() == [Unparked()]  # Nobody takes it any more.
-        send_last_words(theirs, Failed("x", "y"))
+        # Nobody takes them any more.
+        assert frames(link.unsent()) == [Ready(1), Unparked()]
+        send_last_words(theirs, frame_of(Failed("x", "y")))
         ends: list[str] = []
         await link.run_reader(stop=lambda _stop: None, orphaned=lambda: ends.append("gone"))
         assert ends == ["gone"]

@@ -1,0 +1,209 @@
+"""The children's processes: begun, listened to, ended, and written down when they are gone."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import trio
+
+from actors.runtime.process.logs import get_logger
+from protocols.control.messages import Failed, FromChild, Parked, Ready, Start, Unparked
+from protocols.errors import ChannelError
+from supervisor.machine.actions import Action, Record
+from supervisor.machine.machine import Machine
+from supervisor.processes.life import Life
+from supervisor.processes.limits import apply_limits
+from supervisor.processes.process import ChildProcess
+from supervisor.processes.spawning import Spawner
+from supervisor.processes.strangers import Strangers
+from supervisor.processes.watching import Coroner
+from supervisor.records.log_collector import LogCollector
+from supervisor.records.records import Records
+from supervisor.running.autopsy import Epilogue, examine, is_worth_a_report
+from supervisor.running.listeners import Listeners
+
+REPORT_LINES: Final = 40
+"""Of a child's output, in the report of its end."""
+
+AFTERMATH_S: Final = 0.02
+"""How long the report of an end waits for the next life: that one is ready within 5 ms when a spare becomes it."""
+
+
+class Children:
+    """The children's processes; the machine hears what happens to them.
+
+    Args:
+        machine: decides what follows.
+        apply: carries out what it decided.
+        record: writes down an event.
+        records: what is kept of what happened.
+        spawner: makes processes.
+        strangers: finds what dead children left behind.
+        listeners: the children's sockets.
+        nursery: where each life is followed.
+
+    Attributes:
+        lives: the newest life of each child, also when it has ended.
+        logs: what the children write.
+        is_checking: this process has a child that is no actor, and must not take it for a stranger.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        apply: Callable[[list[Action]], None],
+        record: Callable[[Record], None],
+        records: Records,
+        spawner: Spawner,
+        strangers: Strangers,
+        listeners: Listeners,
+        nursery: trio.Nursery,
+    ) -> None:
+        self.lives: dict[str, Life] = {}
+        self.logs = LogCollector(nursery, redaction=records.redaction, write=records.log.write)
+        self.is_checking = False
+        self._machine = machine
+        self._apply = apply
+        self._record = record
+        self._records = records
+        self._spawner = spawner
+        self._strangers = strangers
+        self._listeners = listeners
+        self._nursery = nursery
+        self._redact = records.redaction.text
+        self._coroner = Coroner()
+        self._epilogues: dict[str, Epilogue] = {}
+        self._begun: dict[str, tuple[Life, ChildProcess] | OSError] = {}
+        self._log: Any = get_logger(actor="supervisor")
+        for name in machine.children:
+            listeners.open(name)
+
+    def living(self, name: str) -> Life | None:
+        """Return the life of a child's process; None when no process was made, or it is collected: its end is told."""
+        life = self.lives.get(name)
+        return life if life is not None and life.ended is None else None
+
+    def epilogue(self, name: str) -> Epilogue:
+        """Return what is noted for the report of a child's end."""
+        return self._epilogues.setdefault(name, Epilogue())
+
+    # Carrying out
+
+    def expect(self, name: str) -> None:
+        """Listen for a child that is new.
+
+        Raises:
+            SettingsError: a socket cannot be made in the run directory.
+        """
+        self._listeners.open(name)
+
+    def begin(self, start: Start) -> None:
+        """Make a child's process and tell it what to do; `follow` comes next."""
+        try:
+            process = self._spawner.spawn(start.name)
+        except OSError as error:
+            self._begun[start.name] = error
+            return
+        life = Life(process, self._coroner, started_s=trio.current_time())
+        life.begin(start, self._listeners[start.name])
+        self._begun[start.name] = life, process
+
+    def follow(self, name: str, incarnation: int) -> None:
+        """Write down that a process was made, or why not, and follow it to its end."""
+        begun = self._begun.pop(name)
+        if isinstance(begun, OSError):
+            self.lives.pop(name, None)  # What follows is not about the last one.
+            self._log.warning("child.spawn_failed", child=name, error=str(begun))
+            self._apply(self._machine.spawn_failed(name, self._redact(str(begun)), now_s=trio.current_time()))
+            return
+        life, process = begun
+        self.lives[name] = life
+        self._records.lifecycle.write("child_started", child=name, pid=process.pid, incarnation=incarnation)
+        apply_limits(process.pid, self._machine.children[name].spec)
+        self.logs.attach(name, process.pid, process.output)
+        self._log.info("child.started", child=name, child_pid=process.pid, incarnation=incarnation)
+        self._nursery.start_soon(self._live, name, life, incarnation)
+
+    def ask_to_stop(self, name: str, limit_s: float) -> None:
+        """Begin to stop a child's process; one that is gone already is no error."""
+        if (life := self.living(name)) is not None:
+            self._nursery.start_soon(life.stop, limit_s)
+
+    def kill(self, name: str, *, dump: bool) -> None:
+        """End a child's process now; one that is gone already is no error."""
+        if (life := self.living(name)) is not None:
+            self._nursery.start_soon(partial(life.kill, dump=dump))
+
+    def forget(self, name: str) -> None:
+        """Keep nothing of a child that was removed."""
+        self.lives.pop(name, None)
+        self._epilogues.pop(name, None)
+        self._listeners.close(name)
+        self.logs.forget(name)
+
+    # Looking after
+
+    def sweep(self) -> None:
+        """End what dead children left behind, and collect dead strangers when this is PID 1."""
+        if self.is_checking:
+            return  # The next sweep finds the rest.
+        known = {life.pid for life in self.lives.values() if life.ended is None} | self._spawner.known_pids()
+        for pid in self._strangers.sweep(known):
+            self._log.warning("stranger.ended", child_pid=pid)
+
+    @property
+    def strangers_ended(self) -> int:
+        """How many processes of dead children had to be ended."""
+        return self._strangers.ended
+
+    def tend(self) -> None:
+        """Let the spawner make what it keeps ready."""
+        self._coroner.look()
+        if self._machine.is_stopping:
+            return
+        try:
+            self._spawner.refill(now_s=trio.current_time())
+        except OSError as error:
+            self._log.warning("spare.failed", error=str(error))
+
+    # One life
+
+    async def _live(self, name: str, life: Life, incarnation: int) -> None:
+        """Follow one life to its end, and write down how it ended."""
+        told, link_broken = partial(self._told, name, life), partial(self._link_broken, name, life)
+        try:
+            try:
+                ended = await life.run(told=told, link_broken=link_broken)
+            except BaseException:
+                if life.ended is not None:
+                    self._record(Record("child_stopped", name, cause="cancelled", exit=life.ended))
+                raise
+            self._apply(self._machine.exited(name, ended, now_s=trio.current_time()))
+            epilogue = self._epilogues.pop(name, Epilogue())
+            self.sweep()
+            if not self._machine.is_stopping:
+                await trio.sleep(AFTERMATH_S)
+            await self.logs.drain(life.pid)
+            if is_worth_a_report(epilogue, life, is_stopping=self._machine.is_stopping):
+                log = self.logs.tail(name, REPORT_LINES, pid=life.pid)
+                self._records.reports.add(examine(name, life, epilogue, incarnation=incarnation, log=log))
+        finally:
+            life.close()
+
+    def _told(self, name: str, life: Life, message: FromChild) -> None:
+        match message:
+            case Ready():
+                self._apply(self._machine.ready(name, now_s=trio.current_time()))
+            case Parked(reason):
+                self._apply(self._machine.waits(name, self._redact(reason)))
+            case Unparked():
+                self._apply(self._machine.works(name))
+            case Failed(summary, traceback):
+                life.last_words, life.traceback = self._redact(summary), self._redact(traceback)
+                self._log.error("child.failed", child=name, child_pid=life.pid, traceback=life.traceback)
+
+    def _link_broken(self, name: str, life: Life, error: ChannelError) -> None:
+        life.last_words = life.last_words or self._redact(str(error))
+        self._log.error("child.link_broken", child=name, child_pid=life.pid, error=str(error))
+        self._apply(self._machine.link_broken(name, now_s=trio.current_time()))
