@@ -39,7 +39,7 @@ from supervisor.processes.spawning import (
     hidden_main_module,
     take_over,
 )
-from supervisor.processes.tracker import end_tracker, ensure_tracker, tracker_pid
+from supervisor.processes.tracker import collect_tracker, end_tracker, ensure_tracker, has_ended, tracker_pid
 
 STATUS_S: Final = 1.0
 """How long the fork server may take to pass on an exit status; it takes less than a millisecond."""
@@ -128,6 +128,12 @@ class ForkServer:
 
     def refill(self, *, now_s: float) -> None:
         """Keep nothing ready; see `Spawner`."""
+
+    def collect(self) -> None:
+        """Collect a dead fork server, or resource tracker; see `Spawner`."""
+        collect_tracker()
+        if self._pid is not None and self._pid == _server._forkserver_pid and has_ended(self._pid):  # noqa: SLF001 - as above
+            self._end_server()
 
     def known_pids(self) -> set[int]:
         """Return the fork server and the resource tracker; see `Spawner`."""

@@ -14,7 +14,7 @@ from supervisor.processes.spawning import (
     hidden_main_module,
     take_over,
 )
-from supervisor.processes.tracker import end_tracker, ensure_tracker, tracker_pid
+from supervisor.processes.tracker import collect_tracker, end_tracker, ensure_tracker, tracker_pid
 
 
 class FreshInterpreter:
@@ -58,6 +58,10 @@ class FreshInterpreter:
 
     def refill(self, *, now_s: float) -> None:
         """Keep nothing ready; see `Spawner`."""
+
+    def collect(self) -> None:
+        """Collect a dead resource tracker; see `Spawner`."""
+        collect_tracker()
 
     def known_pids(self) -> set[int]:
         """Return the resource tracker; see `Spawner`."""

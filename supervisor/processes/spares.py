@@ -52,6 +52,11 @@ class WithSpares:
             self._refilled_s = now_s
             self._spares.append(self._spare_spawner.spawn(SPARE))
 
+    def collect(self) -> None:
+        """Let both spawners collect; see `Spawner`. Dead spares are found by `refill` and `spawn`."""
+        self._spare_spawner.collect()
+        self._spawner.collect()
+
     def known_pids(self) -> set[int]:
         """Return the spares and what the spawners know; see `Spawner`."""
         spares = {spare.pid for spare in self._spares}

@@ -45,6 +45,9 @@ class Spawner(Protocol):
             OSError: no process can be made.
         """
 
+    def collect(self) -> None:
+        """Collect what the spawner itself keeps running and somebody ended; called when a child of ours has ended."""
+
     def known_pids(self) -> set[int]:
         """Return the processes that the spawner itself keeps running."""
 

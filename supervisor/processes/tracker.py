@@ -28,6 +28,17 @@ def tracker_pid() -> set[int]:
     return set() if pid is None else {pid}
 
 
+def collect_tracker() -> None:
+    """Collect a tracker that somebody killed; the next start of a child makes a new one."""
+    if _tracker._pid is not None and has_ended(_tracker._pid):  # noqa: SLF001 - as above
+        _tracker._stop()  # noqa: SLF001 - as above
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a child of this process is a zombie, which it stays."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
 def end_tracker() -> None:
     """End the tracker, which otherwise outlives us for a moment and becomes a zombie of PID 1.
 

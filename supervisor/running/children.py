@@ -148,6 +148,7 @@ class Children:
         """End what dead children left behind, and collect dead strangers when this is PID 1."""
         if self.is_checking:
             return  # The next sweep finds the rest.
+        self._spawner.collect()
         known = {life.pid for life in self.lives.values() if life.ended is None} | self._spawner.known_pids()
         for pid in self._strangers.sweep(known):
             self._log.warning("stranger.ended", child_pid=pid)

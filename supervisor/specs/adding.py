@@ -36,7 +36,11 @@ def add_to(running: Settings, text: str, *, group: str = ROOT) -> Settings:
         table.setdefault("group", group)
     taken = {child.name for child in running.children} | {known.name for known in running.groups}
     names = [table.get("name") for table in (*tables["child"], *tables.get("group", []))]
-    problems = [f"name: there is a child or group named {name!r} already" for name in names if name in taken]
+    problems = [
+        f"name: there is a child or group named {name!r} already"
+        for name in names
+        if isinstance(name, str) and name in taken
+    ]
     problems += read_groups_and_children(tables)
     answer = check_entries(tables["child"], running.shared, is_whole_tree=False)
     if problems or answer.problems:
@@ -46,8 +50,10 @@ def add_to(running: Settings, text: str, *, group: str = ROOT) -> Settings:
         with_shared(msgspec.convert(table, ChildSpec), running.shared, answer.takes) for table in tables["child"]
     )
     whole = TreeSpec(flags=running.flags, children=running.children + children, groups=running.groups + groups)
+    # What the tree has broken already, as a group whose last member was removed, is no business of what is added.
+    before = set(check_rules(running.flags, running.children, running.groups))
     rules = check_rules(whole.flags, whole.children, whole.groups)
-    broken = [f"{kind} {name}.{problem}" for kind, name, problem in rules]
+    broken = [f"{kind} {name}.{problem}" for kind, name, problem in rules if (kind, name, problem) not in before]
     if broken:
         raise SettingsProblems(broken)
     return msgspec.structs.replace(running, tree=whole, added=running.added | {str(name) for name in names})

@@ -86,23 +86,26 @@ def _apply(tables: Tables, text: str, where: str, problems: list[str]) -> None:
 
 def _table_for(tables: Tables, name: str, key: str, where: str, problems: list[str]) -> Tables | None:
     """Return the table that an override means: flags, a child's spec or own table, a group, or a shared table."""
-    children: dict[object, Tables] = {child.get("name"): child for child in tables.get("child", [])}
-    groups: dict[object, Tables] = {group.get("name"): group for group in tables.get("group", [])}
+    children, groups = _by_name(tables.get("child", [])), _by_name(tables.get("group", []))
     if name in children:
         child = children[name]
         found = child if key in _SPEC_KEYS else child.setdefault("settings", {})
     elif name in groups:
         found = groups[name]
     elif name in {"child", "group"}:
-        problems.append(f"{where}: name the {name} itself, such as {next(iter(children))}.{key}")
+        problems.append(f"{where}: name the {name} itself, such as {next(iter(children), 'public')}.{key}")
         return None
     else:
         # A shared table may come by overrides alone; the check finds one that no child takes.
         found = tables.setdefault(name, {})
     if not isinstance(found, dict):
-        problems.append(f"{where}: {name} is not a table{suggestion(name, [str(child) for child in children])}")
+        problems.append(f"{where}: {name} is not a table{suggestion(name, children)}")
         return None
     return found
+
+
+def _by_name(tables: Iterable[Tables]) -> dict[str, Tables]:
+    return {table["name"]: table for table in tables if isinstance(table.get("name"), str)}
 
 
 def parse_value(text: str) -> object:

@@ -1,11 +1,13 @@
 """Where in a settings file a table or a key stands, which the TOML parser does not tell."""
 
 import re
+import tomllib
 from typing import Final
 
-_HEADER: Final = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_NAME: Final = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
-_KEY: Final = re.compile(rf"^\s*({_NAME}(?:\s*\.\s*{_NAME})*)\s*=")
+_NAME: Final = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
+_PATH: Final = rf"({_NAME}(?:\s*\.\s*{_NAME})*)"
+_HEADER: Final = re.compile(rf"^\s*(\[\[?)\s*{_PATH}\s*\]\]?\s*(?:#.*)?$")
+_KEY: Final = re.compile(rf"^\s*{_PATH}\s*=")
 _QUOTES: Final = ('"""', "'''")
 
 
@@ -31,7 +33,8 @@ class Places:
 
     def _read(self, text: str) -> None:
         quote, depth = "", 0
-        for number, line in enumerate(text.splitlines(), 1):
+        # Not by `splitlines`: TOML knows one end of a line, and editors count that.
+        for number, line in enumerate(text.split("\n"), 1):
             if not quote and depth <= 0:
                 self._read_line(line, number)
             quote, depth = _after(line, quote, depth)
@@ -58,7 +61,11 @@ class Places:
 
 
 def _split(dotted: str) -> list[str]:
-    return [part.strip().strip("\"'") for part in re.findall(r'"[^"]*"|\'[^\']*\'|[^.]+', dotted)]
+    return [_unquoted(part) for part in re.findall(_NAME, dotted)]
+
+
+def _unquoted(name: str) -> str:
+    return str(tomllib.loads(f"name = {name}")["name"]) if name[0] in "\"'" else name
 
 
 def _after(line: str, quote: str, depth: int) -> tuple[str, int]:
@@ -68,10 +75,10 @@ def _after(line: str, quote: str, depth: int) -> tuple[str, int]:
     while position < len(line):
         rest = line[position:]
         if quote:
-            end = rest.find(quote)
-            if end < 0:
+            end = _end_of(quote, rest)
+            if end is None:
                 return quote, depth
-            quote, position = "", position + end + 3
+            quote, position = "", position + end
         elif rest.startswith(_QUOTES):
             quote, position = rest[:3], position + 3
         elif rest[0] in "\"'":
@@ -83,6 +90,16 @@ def _after(line: str, quote: str, depth: int) -> tuple[str, int]:
             depth += (rest[0] in "[{") - (rest[0] in "]}") if is_value else 0
             position += 1
     return quote, depth
+
+
+def _end_of(quote: str, text: str) -> int | None:
+    """Return where a string of several lines ends in a text, behind its closing quotes."""
+    position = 0
+    while position < len(text):
+        if text.startswith(quote, position):
+            return position + len(quote)
+        position += 2 if text[position] == "\\" and quote == _QUOTES[0] else 1
+    return None
 
 
 def _string_length(text: str) -> int:

@@ -1,5 +1,6 @@
 """What a change of the settings means for a running tree: a plan that is shown, and carried out as it stands."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
@@ -90,8 +91,20 @@ def _step(change: Change, after: Mapping[str, Spec]) -> int:
 
 
 def _specs(settings: Settings) -> dict[str, Spec]:
-    """Return groups before children: a group must be there before its members."""
-    specs: tuple[Spec, ...] = (*settings.groups, *settings.children)
+    """Return groups before children and outer groups before inner ones.
+
+    So each is there before its members, and none that moves ever holds itself: what is around its new place is as it
+    will be already.
+    """
+    above = {group.name: group.group for group in settings.groups}
+
+    def depth(group: GroupSpec) -> int:
+        name, steps = group.name, 0
+        while name in above:
+            name, steps = above[name], steps + 1
+        return steps
+
+    specs: tuple[Spec, ...] = (*sorted(settings.groups, key=depth), *settings.children)
     return {spec.name: spec for spec in specs}
 
 
@@ -124,13 +137,24 @@ def _differences(old: dict[str, Any], new: dict[str, Any], path: str = "") -> It
     """Yield the outermost key of each difference, and the difference for people."""
     for key in sorted(old.keys() | new.keys()):
         before, after = old.get(key), new.get(key)
-        if before == after:
+        if _is_same(before, after):
             continue
         if isinstance(before, dict) and isinstance(after, dict):
             for _inner, text in _differences(before, after, f"{path}{key}."):
                 yield key, text
         else:
             yield key, f"{path}{key}: {_shown(before)} -> {_shown(after)}"
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Compare values of TOML: in Python, `1` equals `true`, and `nan` is not even itself."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
+        return math.isnan(other)
+    return one == other and isinstance(one, bool) is isinstance(other, bool)
 
 
 def _shown(value: object) -> str:

@@ -1,5 +1,6 @@
 """What must hold between settings, once each of them alone is right. The rules of groups are those of OTP."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -42,8 +43,8 @@ def check_rules(
 def _flags_problems(flags: SupervisorFlags) -> Iterator[str]:
     if flags.backoff_first_s > flags.backoff_cap_s:
         yield f"backoff_first_s: {flags.backoff_first_s:g} is more than backoff_cap_s = {flags.backoff_cap_s:g}"
-    if 0 < flags.dead_man_s < BEATS_TO_STALL * flags.heartbeat_s:
-        least = BEATS_TO_STALL * flags.heartbeat_s
+    least = BEATS_TO_STALL * flags.heartbeat_s
+    if flags.dead_man_s > 0 and _is_less(flags.dead_man_s, least):
         yield f"dead_man_s: {flags.dead_man_s:g} does not fit heartbeat_s = {flags.heartbeat_s:g}; {least:g} or more"
 
 
@@ -63,18 +64,23 @@ def _timeout_problems(child: ChildSpec, flags: SupervisorFlags) -> Iterator[str]
     if child.shutdown_s > flags.shutdown_s:
         yield f"shutdown_s: {child.shutdown_s:g} is more than the whole tree has ({flags.shutdown_s:g})"
     least = BEATS_TO_STALL * flags.heartbeat_s
-    if 0 < child.stall_timeout_s < least:
+    if child.stall_timeout_s > 0 and _is_less(child.stall_timeout_s, least):
         yield (
             f"stall_timeout_s: {child.stall_timeout_s:g} does not fit supervisor.heartbeat_s = {flags.heartbeat_s:g}; "
             f"{least:g} or more, or 0 for never"
         )
-    if flags.dead_man_s and child.stall_timeout_s + DEAD_MAN_SPARE_S > flags.dead_man_s:
+    if flags.dead_man_s and child.stall_timeout_s and child.stall_timeout_s + DEAD_MAN_SPARE_S > flags.dead_man_s:
         yield (
             f"stall_timeout_s: {child.stall_timeout_s:g} is too long for supervisor.dead_man_s = {flags.dead_man_s:g}, "
             "which would end the child before its stacks are dumped"
         )
     if child.memory_limit_mib is not None and child.memory_limit_mib < LEAST_MEMORY_MIB:
         yield f"memory_limit_mib: {child.memory_limit_mib:g} is less than any actor needs; {LEAST_MEMORY_MIB} or more"
+
+
+def _is_less(time_s: float, limit_s: float) -> bool:
+    """Compare times that people write in decimals: three times 0.1 is not more than 0.3."""
+    return time_s < limit_s and not math.isclose(time_s, limit_s)
 
 
 def _cycle_from(group: GroupSpec, groups: Mapping[str, GroupSpec]) -> list[str]:

@@ -60,13 +60,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_added_of(self, running: "Settings") -> "Settings":
         """Return these settings with what was added to a running tree, but what has lost its name or its group."""
-        names = {child.name for child in self.children} | {group.name for group in self.groups} | {ROOT}
-        added = running.added - names
+        known = {group.name for group in self.groups} | {ROOT}
+        added = running.added - known - {child.name for child in self.children}
         groups = [group for group in running.groups if group.name in added]
-        while gone := {group.name for group in groups if group.group not in names | {other.name for other in groups}}:
+        while gone := {group.name for group in groups if group.group not in known | {other.name for other in groups}}:
             groups = [group for group in groups if group.name not in gone]
-        names |= {group.name for group in groups}
-        children = [child for child in running.children if child.name in added and child.group in names]
+        known |= {group.name for group in groups}
+        children = [child for child in running.children if child.name in added and child.group in known]
         tree = msgspec.structs.replace(self.tree, children=(*self.children, *children), groups=(*self.groups, *groups))
         kept = frozenset(child.name for child in children) | {group.name for group in groups}
         secrets = {name: value for child in children for name, value in running.secrets_of(child).items()}

@@ -18,6 +18,7 @@ class SampleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: int = 0
     after_s: float = 0.0
     text: str = ""
+    file: str = ""
 
 
 async def idle(actor: Any) -> None:
@@ -66,6 +67,31 @@ async def ends(actor: Any, settings: SampleSettings) -> None:
 async def fails(actor: Any, settings: SampleSettings) -> None:
     actor.log.info("about.to.fail", secret=dict(actor.secrets), text=settings.text)
     raise ValueError(f"deliberate {settings.text} {' '.join(actor.secrets.values())}")
+
+
+async def fails_while_there_is(actor: Any, settings: SampleSettings) -> None:
+    """Fail as long as a file is there."""
+    if os.path.exists(settings.file):  # noqa: ASYNC240, PTH110 - once, at the start
+        raise ValueError("there is trouble")
+    actor.ready()
+    await trio.sleep_forever()
+
+
+async def leaves_its_input(actor: Any) -> None:
+    """Work on one input, and never on the next one; its loop goes on turning."""
+    actor.ready()
+    actor.progress.consumed += 1
+    with actor.progress.watch(lambda: True):
+        await trio.sleep_forever()
+
+
+async def eats_memory(actor: Any) -> None:
+    actor.ready()
+    await until_told()
+    eaten = []
+    while True:
+        eaten.append(bytearray(b"x" * 4_000_000))
+        await trio.sleep(0.005)
 
 
 async def kills_itself(actor: Any) -> None:

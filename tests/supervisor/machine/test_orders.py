@@ -364,3 +364,15 @@ def test_other_flags_take_effect_at_once_for_strategy_and_budgets() -> None:
     world.answer_all()
     world.exit("a")
     assert world.decision("a") == "restarted at once (cause exit, 1 of 1 within 60 s)"
+
+
+def test_failures_under_the_old_policy_of_a_group_do_not_count_under_its_new_one() -> None:
+    world = World.running(group("g", intensity=1, period_s=1000.0), child("b", group="g"), child("a"))
+    world.exit("b", ERROR)
+    world.answer_all()
+    world.call("replace", changed(world, "g", period_s=500.0))
+    world.exit("b", ERROR)
+    world.answer_all()
+    assert world.state("b") == "ready"
+    world.exit("b", ERROR)
+    assert world.state("b") == "parked"

@@ -68,6 +68,8 @@ class Closeable:
 
     def refill(self, *, now_s: float) -> None: ...
 
+    def collect(self) -> None: ...
+
     def known_pids(self) -> set[int]:
         return set()
 
@@ -128,6 +130,21 @@ async def test_a_resource_tracker_that_was_killed_is_replaced_and_signals_stay_b
                 await lives.start("idle").ready()
         assert tracker_pid() != {pid}
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_helpers_that_were_killed_are_collected_without_a_start(way: str) -> None:
+    with contextlib.closing(WAYS[way]()) as spawner:
+        before = open_descriptors()
+        helpers = spawner.known_pids()
+        for pid in helpers:
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda pid=pid: psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
+        spawner.collect()
+        assert not [pid for pid in helpers if is_there(pid)]
+        assert spawner.known_pids() == set()
+        assert len(open_descriptors()) < len(before)
+        spawner.collect()
 
 
 def test_a_fork_server_that_ends_while_it_imports_is_an_error_of_each_spawn(

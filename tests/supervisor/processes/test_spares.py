@@ -38,6 +38,8 @@ class Unclosed:
 
     def refill(self, *, now_s: float) -> None: ...
 
+    def collect(self) -> None: ...
+
     def known_pids(self) -> set[int]:
         return set()
 

@@ -112,7 +112,7 @@ def test_an_import_path_that_cannot_work_is_one_line(tmp_path: Path, start: str,
 def test_settings_of_children_are_checked_by_their_own_types(tmp_path: Path) -> None:
     text = TREE.replace("{ code = 4 }", '{ code = "x", colour = 1 }')
     lines = problems(tmp_path, text)
-    assert "second.colour: unknown setting; known here: after_s, code, text" in lines
+    assert "second.colour: unknown setting; known here: after_s, code, file, text" in lines
     assert "second.code: Expected int, got str" in lines
 
 

@@ -1,0 +1,182 @@
+"""A running tree is changed by an operator: what is meant changes, and nobody else notices."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from supervisor.control.messages import VERBS
+from tests.tree.exchange_process import simulated_exchange
+from tests.tree.running_tree import LIMIT_S, REPOSITORY, UPBITD, RunningTree, child_environment, running_tree
+from tests.tree.tree_settings import changed, child, flags, group, history, pids
+
+SETTINGS = flags() + group("g") + child("a", "configured", group="g", code=1) + child("b", group="g") + child("c")
+
+
+def test_a_reload_shows_its_plan_and_changes_only_what_is_different(tmp_path: Path) -> None:
+    with running_tree(tmp_path, SETTINGS) as tree:
+        tree.wait_for("child_ready", "c")
+        before = pids(tree)
+        new = flags() + group("g") + child("a", "configured", group="g", code=2) + child("b", group="g", shutdown_s=1.0)
+        (tmp_path / "upbitd.toml").write_text(new + child("d"))
+        plan = tree.ask("reload", "--dry-run").stdout
+        assert changed(before, pids(tree)) == set()
+        done = tree.ask("reload")
+        assert (done.returncode, done.stdout) == (0, plan)
+        for expected in ("a", "code: 1 -> 2", "shutdown_s: 2.0 -> 1.0", "c", "d"):
+            assert expected in plan
+        after = pids(tree)
+        assert changed(before, after) == {"a", "c", "d"}
+        assert set(after) == {"a", "b", "d"}
+        assert tree.status()["a"]["counters"]["code"] == 2
+        assert tree.ask("reload").stdout == "= 4 unchanged\n"
+        assert tree.finish() == 0
+
+
+def test_a_reload_of_bad_settings_changes_nothing_and_says_where_they_are_bad(tmp_path: Path) -> None:
+    with running_tree(tmp_path, SETTINGS) as tree:
+        tree.wait_for("child_ready", "c")
+        before = pids(tree)
+        (tmp_path / "upbitd.toml").write_text(SETTINGS + child("d", restart="sometimes") + child("c"))
+        done = tree.ask("reload")
+        assert done.returncode == 2
+        assert "child d.restart: Invalid enum value 'sometimes'" in done.stderr
+        assert "child c.name: used twice" in done.stderr
+        assert f"{tmp_path / 'upbitd.toml'}:" in done.stderr
+        assert pids(tree) == before
+
+
+def test_children_are_added_to_a_group_survive_a_reload_and_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "more.toml").write_text(child("d") + group("h", strategy="one_for_all") + child("e", group="h"))
+    with running_tree(tmp_path, SETTINGS) as tree:
+        tree.wait_for("child_ready", "c")
+        before = pids(tree)
+        assert tree.ask("add", str(tmp_path / "more.toml"), "--group", "g").returncode == 0
+        assert changed(before, pids(tree)) == {"d", "e"}
+        members = {found["name"]: found["group"] for found in json.loads(tree.ask("status", "--json").stdout)["groups"]}
+        assert members == {"": "", "g": "", "h": "g"}
+        again = tree.ask("add", str(tmp_path / "more.toml"))
+        assert (again.returncode, "there is a child or group named 'd' already" in again.stderr) == (2, True)
+        assert tree.ask("reload").returncode == 0
+        assert tree.ask("remove", "h").returncode == 0
+        assert tree.ask("remove", "d").returncode == 0
+        assert pids(tree) == before
+        assert not (tree.run_dir / "d.sock").exists()
+        assert tree.finish() == 0
+
+
+def test_what_an_operator_stopped_stays_stopped_until_it_is_started(tmp_path: Path) -> None:
+    with running_tree(tmp_path, SETTINGS) as tree:
+        tree.wait_for("child_ready", "c")
+        before = pids(tree)
+        assert tree.ask("stop", "a").returncode == 0
+        assert tree.ask("restart", "g").returncode == 0
+        status = tree.status()
+        assert (status["a"]["state"], status["b"]["state"]) == ("stopped", "ready")
+        assert tree.ask("start", "a").returncode == 0
+        assert tree.status()["a"]["state"] == "ready"
+        assert pids(tree)["c"] == before["c"]
+        assert tree.finish() == 0
+
+
+def test_commands_about_the_same_child_wait_for_one_another_and_none_is_refused(tmp_path: Path) -> None:
+    with running_tree(tmp_path, SETTINGS) as tree:
+        tree.wait_for("child_ready", "c")
+        command = [*UPBITD, "restart", "a", "--run-dir", str(tree.run_dir)]
+        asking = [
+            subprocess.Popen(command, cwd=REPOSITORY, env=child_environment(), stdout=subprocess.PIPE, text=True)
+            for _ in range(4)
+        ]
+        assert [process.communicate(timeout=LIMIT_S)[0] for process in asking] == ["a: ready\n"] * 4
+        assert [process.returncode for process in asking] == [0] * 4
+        assert tree.status()["a"]["restarts"] == 4
+        assert tree.finish() == 0
+
+
+@pytest.mark.parametrize(
+    ("entry", "event"), [("fails", "child_exited"), ("never_ready", "child_started")], ids=["backoff", "start"]
+)
+def test_a_stop_interrupts_a_delay_and_a_start_at_once(tmp_path: Path, entry: str, event: str) -> None:
+    settings = flags(backoff_first_s=30.0, backoff_cap_s=30.0) + child("a", entry, start_timeout_s=25.0) + child("b")
+    with running_tree(tmp_path, settings) as tree:
+        for _ in range(2 if entry == "fails" else 1):  # The first restart is at once, the second one waits.
+            tree.wait_for(event, "a")
+        began_s = time.monotonic()
+        assert tree.finish() == 0
+        assert time.monotonic() - began_s < LIMIT_S
+
+
+def test_a_dump_shows_what_a_child_does_and_leaves_it_alone(tmp_path: Path) -> None:
+    with running_tree(tmp_path, SETTINGS) as tree:
+        tree.wait_for("child_ready", "c")
+        before = pids(tree)
+        stacks = tree.ask("dump", "b").stdout
+        assert "most recent call first" in stacks
+        assert "in run_process" in stacks
+        assert pids(tree) == before
+        assert tree.finish() == 0
+        assert history(tree, "child_exited") == []
+
+
+def test_two_trees_with_the_same_keys_never_use_the_account_at_the_same_time(tmp_path: Path) -> None:
+    """The second one is parked and says who has the account; it takes over when the first one is killed."""
+    settings = (REPOSITORY / "deploy" / "upbitd.toml").read_text("utf-8")
+    with simulated_exchange("--rate", "50", "--access-key", "AK", "--secret-key", "SK") as exchange:
+        environment = {
+            "UPBITD_EXCHANGE__WEBSOCKET_URL": exchange.ws,
+            "UPBITD_ACCESS_KEY": "AK",
+            "UPBITD_SECRET_KEY": "SK",
+            "UPBITD_PRIVATE__LOCKS_FOLDER": str(tmp_path / "locks"),
+            "UPBITD_PRIVATE__RETRY_PARKED_S": "0.2",
+        }
+        folders = [tmp_path / "1", tmp_path / "2"]
+        for folder in folders:
+            folder.mkdir()
+        with running_tree(folders[0], settings, environment=environment) as first:
+            first.wait_for("child_ready", "private")
+            with running_tree(folders[1], settings, environment=environment) as second:
+                second.wait_for("child_ready", "private")
+                holder = first.status()["private"]["pid"]
+                _wait_for_reason(second, f"pid {holder}")
+                first.process.kill()
+                _wait_for_reason(second, "")
+                assert second.finish() == 0
+
+
+def _wait_for_reason(tree: RunningTree, reason: str) -> None:
+    deadline_s = time.monotonic() + LIMIT_S
+    while True:
+        private = tree.status()["private"]
+        if reason in private["reason"] and bool(reason) == bool(private["reason"]):
+            return
+        assert time.monotonic() < deadline_s, private
+
+
+def test_the_program_of_the_document_about_the_control_socket_runs_as_it_stands(tmp_path: Path) -> None:
+    document = (REPOSITORY / "docs" / "control.md").read_text("utf-8")
+    program = document.partition("```python\n")[2].partition("```")[0]
+    program += (
+        "import sys\nprint(restart_and_look(Path(sys.argv[1]), 'a'))\nprint(restart_and_look(Path(sys.argv[1]), 'x'))"
+    )
+    with running_tree(tmp_path, SETTINGS) as tree:
+        tree.wait_for("child_ready", "c")
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(tree.run_dir)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=LIMIT_S,
+        )
+        assert done.stdout.splitlines() == [
+            "a is ready after 1 restarts",
+            "no child or group named 'x'; there are g, a, b, c",
+        ]
+        assert tree.finish() == 0
+
+
+def test_the_document_about_the_control_socket_names_every_verb() -> None:
+    document = (REPOSITORY / "docs" / "control.md").read_text("utf-8")
+    assert [verb for verb in VERBS if f"| `{verb}` |" not in document] == []
