@@ -63,11 +63,10 @@ def read_file(file: str) -> str:
         else:
             with Path(file).open("rb") as opened:
                 data = opened.read(MAX_FILE_BYTES + 1)
-        text = data.decode()
+        if len(data) > MAX_FILE_BYTES:
+            raise SettingsError(f"{file}: longer than {MAX_FILE_BYTES} bytes; add it in parts")
+        return data.decode()
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror}; name a TOML file with [[child]] tables") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{file}: not TOML: {error}") from error
-    if len(data) > MAX_FILE_BYTES:
-        raise SettingsError(f"{file}: longer than {MAX_FILE_BYTES} bytes; add it in parts")
-    return text

@@ -4,7 +4,6 @@ import os
 import select
 import signal
 import threading
-import time
 from collections import deque
 from types import TracebackType
 from typing import Final, Self
@@ -15,7 +14,10 @@ from supervisor.records.lines import utc_now
 
 STDERR_FD: Final = 2
 MAX_QUEUED_BYTES: Final = 4 * 1024 * 1024
-LINGER_S: Final = 0.01
+
+LOOK_S: Final = 0.05
+"""How often the thread looks for lines. It is not woken by each: whoever writes a line is doing something that matters
+more, such as a restart, and the thread would take a core and the interpreter from that."""
 
 FLUSH_S: Final = 1.0
 """How long the end of the program may wait for a slow reader."""
@@ -75,7 +77,6 @@ class LogWriter:
                 self._bytes -= len(self._lines.popleft())
                 self.dropped += 1
                 self._untold += 1
-            self._wakeup.notify()
 
     def _run(self) -> None:
         # Signals are the main thread's business, and wake its loop only when they are delivered there.
@@ -85,11 +86,9 @@ class LogWriter:
 
     def _next_batch(self) -> list[bytes]:
         """Wait for lines and return the oldest; none once the end has come and all are written."""
-        if self._wait_for_lines():
-            # The lines of one moment come together; and whoever wrote them is doing something that matters more than
-            # the log, for which it needs the interpreter that this thread would take from it.
-            time.sleep(LINGER_S)
         with self._wakeup:
+            while not self._lines and not self._is_closing:
+                self._wakeup.wait(LOOK_S)
             batch: list[bytes] = []
             size = 0
             while self._lines and (not batch or size + len(self._lines[0]) <= ATOMIC_BYTES):
@@ -97,14 +96,6 @@ class LogWriter:
                 size += len(batch[-1])
             self._bytes -= size
             return batch
-
-    def _wait_for_lines(self) -> bool:
-        """Wait until there are lines, or the end has come; say whether there were none before, and more may come."""
-        with self._wakeup:
-            was_idle = not self._lines
-            while not self._lines and not self._is_closing:
-                self._wakeup.wait()
-            return was_idle and not self._is_closing
 
     def _write_batch(self, batch: list[bytes]) -> None:
         """Write some lines; a reader that is gone, or a full disk, costs these lines and nothing else."""

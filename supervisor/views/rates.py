@@ -45,7 +45,7 @@ class Rates:
         usages = [_of_supervisor(tree, before, span_s)]
         usages += [_of_child(child, lives.get((child.name, child.pid)), span_s) for child in tree.children]
         self._before = tree
-        return sorted(usages, key=lambda usage: -1.0 if usage.cpu_percent is None else usage.cpu_percent, reverse=True)
+        return sorted(usages, key=lambda usage: (usage.pid is not None, usage.cpu_percent or 0.0), reverse=True)
 
 
 def _of_supervisor(tree: TreeStatus, before: TreeStatus | None, span_s: float | None) -> Usage:

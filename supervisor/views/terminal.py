@@ -51,7 +51,7 @@ class LiveScreen:
 
     def show(self, look: Look) -> None:
         """Redraw; the size is looked up each time."""
-        screen: RenderableType = as_screen(look, height=self._console.height)
+        screen: RenderableType = as_screen(look, width=self._console.width, height=self._console.height)
         self._live.update(screen, refresh=True)
 
     def close(self) -> None:
@@ -117,5 +117,5 @@ async def wait_quit_key(fd: int = STDIN_FD) -> None:
             keys = os.read(fd, KEY_BYTES)
         except OSError:
             return
-        if not keys or QUIT & set(keys[:1]):
+        if not keys or QUIT & set(keys):
             return

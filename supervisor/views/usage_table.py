@@ -1,5 +1,6 @@
 """One look at who uses the machine: as a screen, as plain lines, as one JSON object."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -22,6 +23,9 @@ HEADINGS: Final = ("name", "state", "pid", "cpu %", "memory", "in/s", "beat", "w
 
 _LEFT: Final = 2
 """So many columns are text; the others are numbers."""
+
+_LEAST_WITH_BLANK: Final = 6
+"""A screen that has no more lines has none to give away."""
 
 
 class Look(Struct, frozen=True):
@@ -58,13 +62,16 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(padded).rstrip()
 
 
-def as_screen(look: Look, *, height: int) -> RenderableType:
+def as_screen(look: Look, *, width: int, height: int) -> RenderableType:
     """Return a screen of at most `height` lines; the last one says how to leave."""
     hint = Text("q or ^C ends", style="dim", no_wrap=True, overflow="ellipsis")
+    # A blank line before it, where there is room for one.
+    blank = [Text()] if height > _LEAST_WITH_BLANK else []
     if look.tree is None:
-        return Group(Text(look.error, style="red"), Text(), hint)
-    room = max(height - 4, 1)  # Title, headings, a blank line, the hint.
-    shown = look.usages if len(look.usages) <= room else look.usages[: room - 1]
+        lines = textwrap.wrap(look.error, width, max_lines=max(height - 1 - len(blank), 1), placeholder=" ...")
+        return Group(*(Text(line, style="red") for line in lines), *blank, hint)
+    room = max(height - 3 - len(blank), 0)
+    shown = look.usages if len(look.usages) <= room else look.usages[: max(room - 1, 0)]
     table = Table.grid(padding=(0, 1))
     for column in range(len(HEADINGS)):
         table.add_column(justify="left" if column < _LEFT else "right", no_wrap=True, overflow="ellipsis")
@@ -73,9 +80,9 @@ def as_screen(look: Look, *, height: int) -> RenderableType:
         table.add_row(*_styled(usage))
     left_out = len(look.usages) - len(shown)
     parts: list[RenderableType] = [Text(title(look), style="bold", no_wrap=True, overflow="ellipsis"), table]
-    if left_out:
+    if left_out and room:
         parts.append(Text(f"{left_out} more", style="dim"))
-    return Group(*parts, Text(), hint)
+    return Group(*[*parts, *blank][: max(height - 1, 0)], hint)
 
 
 def title(look: Look) -> str:

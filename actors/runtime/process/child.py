@@ -12,7 +12,6 @@ import sys
 from typing import Any
 
 from actors.runtime.process.lifeline import arm_parent_death_signal, detach_from_terminal, set_signals, use_output
-from protocols.control.exit_codes import EXIT_ORPHANED
 
 SPARE = "spare"
 """Name of a process that waits to become the next child; it learns its own with `Start`."""
@@ -104,19 +103,9 @@ def enter(
 
         rehearse()
 
-    from actors.runtime.process.control_link import receive_start  # noqa: PLC0415 - after the lifeline
-    from protocols.errors import ConnectionLost  # noqa: PLC0415 - after the lifeline
-
-    link = control.take()
-    try:
-        start, listener, already_read = receive_start(link)
-    except ConnectionLost:
-        os._exit(EXIT_ORPHANED)
-    if name != start.name:
-        _set_title(start.name)
     from actors.runtime.process.process import run_process  # noqa: PLC0415 - trio and structlog, the slow part
 
-    sys.exit(run_process(start, link=link, listener=listener, already_read=already_read, box=writer))
+    sys.exit(run_process(control.take(), box=writer, set_title=_set_title))
 
 
 def _set_title(name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 import trio
 
-from protocols.channel.framing import HEADER, FrameSplitter, pack_frame
+from protocols.channel.framing import FrameSplitter, pack_frame
 from protocols.control.messages import FromChild, Parked, Ready, Start, Stop, ToChild, Unparked
 from protocols.errors import ChannelError, ConnectionLost
 from protocols.unreadable import UNREADABLE
@@ -24,30 +24,6 @@ _SLOTS: Final[dict[type, str]] = {Ready: "ready", Parked: "parked", Unparked: "p
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ToChild).decode
-
-
-def receive_start(link: socket.socket) -> tuple[Start, socket.socket, bytes]:
-    """Block until the first frame is here: the `Start` message, the actor's listening socket, and bytes that followed.
-
-    Raises:
-        ConnectionLost: the supervisor ended before it said anything.
-        ChannelError: the first frame cannot be read, or is not a `Start` with exactly one descriptor.
-    """
-    data, descriptors, _flags, _address = socket.recv_fds(link, RECEIVE_BYTES, 1)
-    while not _is_complete(data):
-        chunk = link.recv(RECEIVE_BYTES)
-        if not chunk:
-            raise ConnectionLost("control link: the supervisor ended before it sent the first frame")
-        data += chunk
-    end = HEADER.size + HEADER.unpack_from(data)[0]
-    start = _read(data[HEADER.size : end])
-    if not isinstance(start, Start) or len(descriptors) != 1:
-        raise ChannelError(f"control link: expected start with one descriptor, got {type(start).__name__}")
-    return start, socket.socket(fileno=descriptors[0]), data[end:]
-
-
-def _is_complete(data: bytes) -> bool:
-    return len(data) >= HEADER.size and len(data) >= HEADER.size + int(HEADER.unpack_from(data)[0])
 
 
 def _read(payload: bytes) -> ToChild:
@@ -75,15 +51,35 @@ def frame_of(message: FromChild) -> bytes:
 class ControlLink:
     """The control link while the loop runs."""
 
-    def __init__(self, link: socket.socket, *, already_read: bytes = b"") -> None:
+    def __init__(self, link: socket.socket) -> None:
         link.setblocking(False)
         self._raw = link
         self._socket = trio.socket.from_stdlib_socket(link)
         self._splitter = FrameSplitter()
-        self._already_read = already_read
+        self._first: list[ToChild] = []
         self._slots: dict[str, FromChild] = {}
         self._in_flight = b""
         self._is_full = trio.Event()
+
+    async def receive_start(self) -> tuple[Start, socket.socket]:
+        """Wait for the first message, the `Start`, with the actor's listening socket.
+
+        Raises:
+            ConnectionLost: the supervisor ended before it said anything.
+            ChannelError: the first message cannot be read, or is not a `Start` with exactly one descriptor.
+        """
+        descriptors: list[int] = []
+        while not self._first:
+            await trio.lowlevel.wait_readable(self._raw)
+            data, received, _flags, _address = socket.recv_fds(self._raw, RECEIVE_BYTES, 1)
+            descriptors += received
+            if not data:
+                raise ConnectionLost("control link: the supervisor ended before it sent the first frame")
+            self._first += [_read(payload) for payload, _merged in self._splitter.feed(data)]
+        start = self._first.pop(0)
+        if not isinstance(start, Start) or len(descriptors) != 1:
+            raise ChannelError(f"control link: expected start with one descriptor, got {type(start).__name__}")
+        return start, socket.socket(fileno=descriptors[0])
 
     def tell(self, message: FromChild) -> None:
         """Send a message, or queue it when there is no room; it replaces an older one of its kind that still waits."""
@@ -120,6 +116,7 @@ class ControlLink:
             except OSError:  # The supervisor is gone.
                 return True
             self._in_flight = self._in_flight[sent:]
+
         return True
 
     async def run_reader(self, *, stop: Callable[[Stop], None], orphaned: Callable[[], None]) -> None:
@@ -128,7 +125,8 @@ class ControlLink:
         Raises:
             ChannelError: the supervisor sent what the protocol does not allow.
         """
-        self._take(self._already_read, stop)
+        for message in self._first:  # They came together with the start.
+            _act_on(message, stop)
         while True:
             try:
                 chunk = await self._socket.recv(RECEIVE_BYTES)
@@ -141,6 +139,9 @@ class ControlLink:
 
     def _take(self, chunk: bytes, stop: Callable[[Stop], None]) -> None:
         for payload, _merged in self._splitter.feed(chunk):
-            message = _read(payload)
-            if isinstance(message, Stop):
-                stop(message)
+            _act_on(_read(payload), stop)
+
+
+def _act_on(message: ToChild, stop: Callable[[Stop], None]) -> None:
+    if isinstance(message, Stop):
+        stop(message)

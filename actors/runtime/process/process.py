@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 import trio
@@ -30,7 +30,7 @@ from actors.runtime.settings.entries import Entry, load_entry
 from protocols.control.black_box import BoxWriter
 from protocols.control.exit_codes import EXIT_OK, EXIT_ORPHANED
 from protocols.control.messages import Failed, Start, Stop
-from protocols.errors import SettingsError
+from protocols.errors import ConnectionLost, SettingsError
 
 COLLECT_AFTER: Final = 20_000
 """Containers made, less those freed, until the collector looks at the young ones: a batch of events makes hundreds,
@@ -41,22 +41,36 @@ RESERVE_BYTES: Final = 4 * 1024 * 1024
 time. Nothing is written into it, so it counts for the kernel's limits and takes none of the machine's memory."""
 
 
-def run_process(
-    start: Start, *, link: socket.socket, listener: socket.socket, already_read: bytes, box: BoxWriter
-) -> int:
-    """Run the actor to its end and return the process's exit code; an error is told to the supervisor, not printed."""
+def run_process(link: socket.socket, *, box: BoxWriter, set_title: Callable[[str], None]) -> int:
+    """Hear what to do, do it to its end, and return the process's exit code; an error is told, not printed.
+
+    Args:
+        link: this end of the control link.
+        box: the black box.
+        set_title: called with the actor's name.
+    """
     reserve = mmap.mmap(-1, RESERVE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    counters, redaction = Counters(), Redaction(start.secrets.values())
-    configure_logs(level=start.log_level, redaction=redaction, write=redirect_output(counters).write_line)
-    _report_uncaught(start.name, redaction)
-    # From here the loop listens for SIGTERM; one that comes before it does waits.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    control = ControlLink(link, already_read=already_read)
+    counters, redaction = Counters(), Redaction()
+    write = redirect_output(counters).write_line
+    control = ControlLink(link)
     failed: Failed | None = None
-    try:
+
+    async def live() -> None:
+        # A spare waits here, with its loop running: what it has behind it does not count when it becomes a child.
+        start, listener = await _hear(control)
+        set_title(start.name)
+        for secret in start.secrets.values():
+            redaction.learn(secret)
+        configure_logs(level=start.log_level, redaction=redaction, write=write)
+        _report_uncaught(start.name, redaction)
+        # From here the loop listens for SIGTERM; one that comes before it does waits.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         entry, settings = _load(start)
         run = partial(_run_actor, start, entry, settings, control=control, listener=listener, redaction=redaction)
-        trio.run(partial(run, counters=counters, box=box, reserve=reserve))
+        await run(counters=counters, box=box, reserve=reserve)
+
+    try:
+        trio.run(live)
     except BaseException as error:  # noqa: BLE001, ASYNC103 - the edge of the process; the loop has ended
         reserve.close()
         code, failed = verdict(error, redaction)
@@ -64,6 +78,13 @@ def run_process(
         code = EXIT_OK
     send_last_words(link, control.unsent() + (b"" if failed is None else frame_of(failed)))
     return code
+
+
+async def _hear(control: ControlLink) -> tuple[Start, socket.socket]:
+    try:
+        return await control.receive_start()
+    except ConnectionLost:
+        _end_orphaned()
 
 
 def _report_uncaught(name: str, redaction: Redaction) -> None:
@@ -160,6 +181,6 @@ async def _stop_on_sigterm(stop: Callable[[str], None]) -> None:
             stop("SIGTERM")
 
 
-def _end_orphaned() -> None:
+def _end_orphaned() -> NoReturn:
     """Without its supervisor a process of the tree must not go on, not even to clean up at leisure."""
     os._exit(EXIT_ORPHANED)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from actors.runtime.process.process import run_process
+from protocols.channel.framing import pack_frame
 from protocols.control.black_box import BOX_BYTES, BoxWriter
 from protocols.control.messages import Start
 
@@ -20,7 +21,7 @@ async def stand_in(actor: Any) -> None:  # noqa: ANN401 - the type would be impo
 
 
 def rehearse() -> None:
-    """Run an actor that ends at once, on a control link of its own."""
+    """Hear of an actor that ends at once, and run it, on a control link of its own."""
     ours, theirs = socket.socketpair()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind("")  # The kernel chooses a name that is no file, unix(7).
@@ -36,4 +37,5 @@ def rehearse() -> None:
         log_level="error",
     )
     with ours, theirs, listener:
-        run_process(start, link=theirs, listener=listener, already_read=b"", box=BoxWriter(bytearray(BOX_BYTES)))
+        socket.send_fds(ours, [pack_frame(msgspec.msgpack.encode(start))], [listener.fileno()])
+        run_process(theirs, box=BoxWriter(bytearray(BOX_BYTES)), set_title=lambda _name: None)

@@ -123,11 +123,11 @@ def test_a_module_that_cannot_be_imported_in_advance_ends_no_spare(tmp_path: Pat
         assert "json.tool" in process.output().split()
 
 
-def test_a_first_message_that_cannot_be_read_is_told_on_stderr(tmp_path: Path) -> None:
+def test_a_first_message_that_cannot_be_read_is_told_like_any_error(tmp_path: Path) -> None:
     with entered(tmp_path) as process:
         process.control.sendall(b"\0\0\0\1\0\0\0\0\xc1")
         assert process.ended() == 1
-        assert "control link: message not understood" in process.errors()
+        assert "control link: message not understood" in process.failed().summary
 
 
 def test_pipes_that_have_the_numbers_of_the_output_itself_become_the_output(tmp_path: Path) -> None:

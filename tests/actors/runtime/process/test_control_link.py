@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.runtime.process.control_link import ControlLink, frame_of, receive_start, send_last_words
+from actors.runtime.process.control_link import ControlLink, frame_of, send_last_words
 from protocols.channel.framing import FrameSplitter, pack_frame
 from protocols.control.messages import Failed, FromChild, Parked, Ready, Start, Stop, Unparked
 from protocols.errors import ChannelError, ConnectionLost
@@ -25,54 +25,59 @@ def listener() -> socket.socket:
     return socket.socket(socket.AF_UNIX)
 
 
-def test_start_comes_with_the_listening_socket_and_keeps_what_followed(listener: socket.socket) -> None:
+async def test_start_comes_with_the_listening_socket(listener: socket.socket) -> None:
     ours, theirs = socket.socketpair()
-    stop = pack_frame(encode(Stop(1.0)))
     with ours, theirs, listener:
-        socket.send_fds(ours, [pack_frame(encode(START)) + stop], [listener.fileno()])
-        start, received, rest = receive_start(theirs)
+        socket.send_fds(ours, [pack_frame(encode(START))], [listener.fileno()])
+        start, received = await ControlLink(theirs).receive_start()
         with received:
             assert received.family == socket.AF_UNIX
     assert (start.name, start.incarnation, start.secrets) == ("a", 2, {"K": "v"})
-    assert rest == stop
 
 
-def test_start_may_come_in_pieces(listener: socket.socket) -> None:
+async def test_start_may_come_in_pieces(listener: socket.socket) -> None:
     ours, theirs = socket.socketpair()
     frame = pack_frame(encode(START))
     with ours, theirs, listener:
+        link = ControlLink(theirs)
         socket.send_fds(ours, [frame[:3]], [listener.fileno()])
-        ours.sendall(frame[3:])
-        start, received, _rest = receive_start(theirs)
+        async with trio.open_nursery() as nursery:
+
+            @nursery.start_soon
+            async def finish() -> None:
+                await trio.testing.wait_all_tasks_blocked()
+                ours.sendall(frame[3:])
+
+            start, received = await link.receive_start()
         received.close()
     assert start.entry == "m:run"
 
 
-def test_a_supervisor_that_ends_before_start_is_noticed() -> None:
+async def test_a_supervisor_that_ends_before_start_is_noticed() -> None:
     ours, theirs = socket.socketpair()
     ours.close()
     with theirs, pytest.raises(ConnectionLost, match="before it sent"):
-        receive_start(theirs)
+        await ControlLink(theirs).receive_start()
 
 
-def test_a_first_frame_that_is_no_start_is_refused() -> None:
+async def test_a_first_frame_that_is_no_start_is_refused() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.sendall(pack_frame(encode(Stop(1.0))))
         with pytest.raises(ChannelError, match="expected start with one descriptor, got Stop"):
-            receive_start(theirs)
+            await ControlLink(theirs).receive_start()
 
 
 UNREADABLE_PAYLOADS = [b"", b"garbage", b"\x92\xa4stop\xa1\xff", b"\x99\xa5start\xa1\xff", b"\x91" * 100_000]
 
 
 @pytest.mark.parametrize("payload", UNREADABLE_PAYLOADS, ids=["empty", "garbage", "type", "no UTF-8", "too deep"])
-def test_a_start_that_cannot_be_read_is_a_channel_error(payload: bytes) -> None:
+async def test_a_start_that_cannot_be_read_is_a_channel_error(payload: bytes) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.sendall(pack_frame(payload))
         with pytest.raises(ChannelError, match="control link: message not understood"):
-            receive_start(theirs)
+            await ControlLink(theirs).receive_start()
 
 
 @pytest.mark.parametrize("payload", UNREADABLE_PAYLOADS, ids=["empty", "garbage", "type", "no UTF-8", "too deep"])
@@ -146,12 +151,16 @@ async def test_what_found_no_room_is_left_for_the_end_of_the_process() -> None:
         assert link.unsent() == b""
 
 
-async def test_stop_is_handed_in_also_when_it_came_with_the_start() -> None:
+async def test_stop_is_handed_in_also_when_it_came_with_the_start(listener: socket.socket) -> None:
     ours, theirs = socket.socketpair()
     stops: list[Stop] = []
     ends: list[str] = []
-    with theirs:
-        link = ControlLink(theirs, already_read=pack_frame(encode(Stop(1.0))))
+    with theirs, listener:
+        link = ControlLink(theirs)
+        together = pack_frame(encode(START)) + pack_frame(encode(Stop(1.0)))
+        socket.send_fds(ours, [together], [listener.fileno()])
+        _start, received = await link.receive_start()
+        received.close()
         ours.sendall(pack_frame(encode(Stop(2.0))))
         ours.close()
         await link.run_reader(stop=stops.append, orphaned=lambda: ends.append("gone"))

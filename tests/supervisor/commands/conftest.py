@@ -1,0 +1,20 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from supervisor.main import run_command
+from supervisor.running.run_dir import RunDir, open_run_dir
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> RunDir:
+    return open_run_dir(tmp_path / "run")
+
+
+@pytest.fixture
+def upbitd(run_dir: RunDir) -> Run:
+    """Return what runs one command line about the tree and returns its exit code."""
+    return lambda *arguments: run_command([*arguments, "--run-dir", str(run_dir.path)])
