@@ -11,6 +11,7 @@ Whatever lies in the memory, reading raises nothing: it may be the work of a pro
 All times are nanoseconds of the monotonic clock, which is the same for all processes of a machine; 0 means never.
 """
 
+import math
 import struct
 from typing import Any, Final
 
@@ -189,7 +190,8 @@ def _read_counters(buffer: Writable) -> Counters:
         values = _decode_counters(data)
     except UNREADABLE:
         return {}
-    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+    # JSON, in which the status is told, has no other numbers.
+    return {name: value for name, value in values.items() if isinstance(value, int | float) and math.isfinite(value)}
 
 
 def _read_messages(buffer: Writable) -> tuple[NotedMessage, ...]:

@@ -22,6 +22,12 @@ from supervisor.specs.plan import Plan
 RECEIVE_BYTES: Final = 4096
 MAX_CLIENTS: Final = 32
 
+IDLE_S: Final = 60.0
+"""How long a client may wait with its next request."""
+
+SEND_S: Final = 30.0
+"""How long it may take to read an answer."""
+
 _LOOKING: Final = frozenset({"status", "why", "tail", "dump", "plan"})
 """Verbs that change nothing."""
 
@@ -102,12 +108,18 @@ class _Client:
     async def serve(self) -> None:
         """Answer until the client leaves, follows, or sends a line that does not end."""
         with contextlib.suppress(trio.BrokenResourceError):
-            while (line := await self._next_line()) is not None:
+            while (line := await self._next_request()) is not None:
                 command = decode_command(line)
                 if isinstance(command, Command) and command.verb == "follow" and command.name:
                     await self._follow(command.name, command.count)
                     return
                 await self._send(await carry_out(command, self._tree) if isinstance(command, Command) else command)
+
+    async def _next_request(self) -> bytes | None:
+        """Return the next line; None when the client says nothing more: it must not hold its place for ever."""
+        with trio.move_on_after(IDLE_S):
+            return await self._next_line()
+        return None
 
     async def _next_line(self) -> bytes | None:
         """Return the next line without its newline; None at the end, or when it is too long, which is answered."""
@@ -124,7 +136,10 @@ class _Client:
         return line
 
     async def _send(self, answer: Answer) -> None:
-        await self._stream.send_all(encode_answer(answer))
+        with trio.move_on_after(SEND_S) as taking:
+            await self._stream.send_all(encode_answer(answer))
+        if taking.cancelled_caught:
+            raise trio.BrokenResourceError("the client does not read its answer")
 
     async def _follow(self, name: str, count: int) -> None:
         """Send lines until the client sends anything more, or leaves: a quiet child must not hold its place."""

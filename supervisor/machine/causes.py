@@ -32,6 +32,9 @@ class Cause(enum.StrEnum):
 ORDERED: Final = frozenset({Cause.STOP, Cause.RESTART, Cause.SIBLING})
 """Ends that were asked for, so that nothing follows from them by the rules of failure."""
 
+_OF_SIGNAL: Final[dict[int, Cause]] = {signal.SIGKILL: Cause.KILLED, signal.SIGALRM: Cause.HANG}
+"""SIGALRM is how the dead-man timer of an actor ends it when its loop does not turn."""
+
 _OF_CODE: Final = {EXIT_SETTINGS: Cause.SETTINGS, EXIT_MEMORY: Cause.MEMORY, EXIT_REFUSED: Cause.REFUSED}
 
 
@@ -64,7 +67,7 @@ class Exit(Struct, frozen=True):
         if self.is_out_of_memory:
             return Cause.MEMORY
         if self.signal is not None:
-            return Cause.KILLED if self.signal == signal.SIGKILL else Cause.SIGNAL
+            return _OF_SIGNAL.get(self.signal, Cause.SIGNAL)
         return _OF_CODE.get(self.code or 0, Cause.EXIT)
 
     @property

@@ -1,6 +1,5 @@
 """The supervisor's end of one child's control link."""
 
-import contextlib
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -86,9 +85,11 @@ class ControlStream:
         Raises:
             ChannelError: as `run_reader`.
         """
-        with contextlib.suppress(OSError):  # Nothing is there, or its end was read before.
-            if rest := self._raw.recv(LINK_BYTES):
-                self._take(rest, tell)
+        try:
+            rest = self._raw.recv(LINK_BYTES)
+        except OSError:
+            return  # Nothing is there, or its end was read before.
+        self._take(rest, tell)
 
     def _take(self, chunk: bytes, tell: Callable[[FromChild], None]) -> None:
         for payload, _merged in self._splitter.feed(chunk):

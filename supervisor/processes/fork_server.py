@@ -119,6 +119,7 @@ class ForkServer:
                 return made
         except EOFError:
             given.close_ours()
+            self._end_server()  # Also the one that `multiprocess` may have started instead.
             raise OSError(f"the fork server ended while it made a process for {name}") from None
         except BaseException:
             given.close_ours()

@@ -27,6 +27,7 @@ class Life:
 
     Attributes:
         started_s: when its process was made (monotonic).
+        heartbeat_s: how often it writes its sign of life.
         lived_s: how long it lived; meaningful once it has ended.
         ended_ns: when it ended, by the clock of its black box.
         last_words: what it, or who ended it, said about its end; empty when nobody said anything.
@@ -40,6 +41,7 @@ class Life:
         self._coroner = coroner
         self._stream = ControlStream(process.control)
         self.started_s = started_s
+        self.heartbeat_s = 0.0
         self.lived_s = 0.0
         self.ended_ns = 0
         self.last_words = ""
@@ -73,8 +75,12 @@ class Life:
         Args:
             start: the first message.
             listener: the child's listening socket, which goes with it.
+
+        Raises:
+            OSError: it cannot be told.
         """
-        with contextlib.suppress(OSError):  # It is gone already; its pidfd tells.
+        self.heartbeat_s = start.heartbeat_s
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # It is gone already; its pidfd tells.
             self._stream.begin(start, listener)
 
     async def run(self, *, told: Callable[[FromChild], None], link_broken: Callable[[ChannelError], None]) -> Exit:

@@ -12,6 +12,9 @@ from supervisor.processes.spawning import Spawner, check_main_thread
 REFILL_EVERY_S: Final = 1.0
 """At most one spare is made in this time, so that one that dies at once costs little."""
 
+END_S: Final = 1.0
+"""The kernel takes a few milliseconds for a process that was killed."""
+
 
 class WithSpares:
     """Hands out a waiting process where one lives, and makes one as usual where none does.
@@ -67,14 +70,16 @@ class WithSpares:
         while self._spares:
             spare = self._spares.popleft()
             spare.send_signal(signal.SIGKILL)
-            select.select([spare.pidfd], [], [])
+            _is_gone(spare, limit_s=END_S)
             _discard(spare)
         self._spare_spawner.close()
         self._spawner.close()
 
 
-def _is_gone(process: ChildProcess) -> bool:
-    return bool(select.select([process.pidfd], [], [], 0)[0])
+def _is_gone(process: ChildProcess, *, limit_s: float = 0.0) -> bool:
+    poll = select.poll()  # Unlike `select`, it takes descriptors of any size.
+    poll.register(process.pidfd, select.POLLIN)
+    return bool(poll.poll(limit_s * 1000))
 
 
 def _discard(process: ChildProcess) -> None:

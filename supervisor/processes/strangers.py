@@ -34,6 +34,7 @@ class Strangers:
     def __init__(self, mark: str) -> None:
         self._mark = f"{MARK}={mark}".encode()
         self._ending: set[int] = set()
+        self._before = own_children()
         self.ended = 0
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
@@ -51,6 +52,9 @@ class Strangers:
         for pid in strangers:
             if _collect(pid):
                 self._ending.discard(pid)
+                self._before.discard(pid)
+            elif pid in self._before:
+                continue  # Whoever started this program started it too, and knows what it is for.
             elif pid not in self._ending and (os.getpid() != 1 or self._is_marked(pid)):
                 os.kill(pid, signal.SIGKILL)  # It is our child and not collected, so the number is still its own.
                 self._ending.add(pid)

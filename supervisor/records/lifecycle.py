@@ -1,5 +1,7 @@
 """The history of the tree: one JSON object a line in RUN_DIR/lifecycle.jsonl, for programs that watch or test it."""
 
+import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -35,6 +37,7 @@ class Lifecycle:
         self._rotate_bytes = rotate_bytes
         self._monotonic_ns = monotonic_ns
         self._lost = 0
+        self._is_torn = False
         try:
             self._fd = self._open()
         except OSError as error:
@@ -63,14 +66,22 @@ class Lifecycle:
         try:
             if os.fstat(self._fd).st_size + len(line) > self._rotate_bytes:
                 self._rotate()
-            os.write(self._fd, line)
+            self._append(line)
         except OSError as error:
             # A full disk must not end the tree: the same facts are in the log.
             self._lost += 1
             get_logger(actor="supervisor").error("lifecycle.lost", lost=self._lost, error=str(error))
 
+    def _append(self, line: bytes) -> None:
+        """Write a line; one that follows half a line begins a new one."""
+        whole = b"\n" + line if self._is_torn else line
+        self._is_torn = os.write(self._fd, whole) < len(whole)
+        if self._is_torn:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     def _rotate(self) -> None:
-        self._path.replace(self._path.with_name(self._path.name + ".1"))
+        with contextlib.suppress(FileNotFoundError):  # The last attempt came no further.
+            self._path.replace(self._path.with_name(self._path.name + ".1"))
         full, self._fd = self._fd, self._open()
         os.close(full)
 

@@ -1,5 +1,6 @@
 """The children's processes: begun, listened to, ended, and written down when they are gone."""
 
+import signal
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -106,7 +107,11 @@ class Children:
             self._begun[start.name] = error
             return
         life = Life(process, self._coroner, started_s=trio.current_time())
-        life.begin(start, self._listeners[start.name])
+        try:
+            life.begin(start, self._listeners[start.name])
+        except OSError as error:
+            self._log.warning("child.start_not_sent", child=start.name, child_pid=process.pid, error=str(error))
+            process.send_signal(signal.SIGKILL)  # It would wait for ever; its end is followed as any other.
         self._begun[start.name] = life, process
 
     def follow(self, name: str, incarnation: int) -> None:
@@ -115,15 +120,21 @@ class Children:
         if isinstance(begun, OSError):
             self.lives.pop(name, None)  # What follows is not about the last one.
             self._log.warning("child.spawn_failed", child=name, error=str(begun))
-            self._apply(self._machine.spawn_failed(name, self._redact(str(begun)), now_s=trio.current_time()))
+            reason = self._redact(str(begun))
+            self._records.lifecycle.write("spawn_failed", child=name, pid=None, reason=reason)
+            self._apply(self._machine.spawn_failed(name, reason, now_s=trio.current_time()))
+            self._epilogues.pop(name, None)
             return
         life, process = begun
         self.lives[name] = life
         self._records.lifecycle.write("child_started", child=name, pid=process.pid, incarnation=incarnation)
-        apply_limits(process.pid, self._machine.children[name].spec)
+        self._nursery.start_soon(self._live, name, life, incarnation)
         self.logs.attach(name, process.pid, process.output)
         self._log.info("child.started", child=name, child_pid=process.pid, incarnation=incarnation)
-        self._nursery.start_soon(self._live, name, life, incarnation)
+        try:
+            apply_limits(process.pid, self._machine.children[name].spec)
+        except OSError as error:
+            self._log.warning("child.without_limits", child=name, child_pid=process.pid, error=str(error))
 
     def ask_to_stop(self, name: str, limit_s: float) -> None:
         """Begin to stop a child's process; one that is gone already is no error."""
@@ -159,8 +170,9 @@ class Children:
         return self._strangers.ended
 
     def tend(self) -> None:
-        """Let the spawner make what it keeps ready."""
+        """Let the spawner make what it keeps ready, and see to what was left behind; called once a heartbeat."""
         self._coroner.look()
+        self.sweep()
         if self._machine.is_stopping:
             return
         try:
@@ -180,8 +192,9 @@ class Children:
                 if life.ended is not None:
                     self._record(Record("child_stopped", name, cause="cancelled", exit=life.ended))
                 raise
+            epilogue = self.epilogue(name)  # Held here: what follows may be that the child is forgotten.
             self._apply(self._machine.exited(name, ended, now_s=trio.current_time()))
-            epilogue = self._epilogues.pop(name, Epilogue())
+            self._epilogues.pop(name, None)
             self.sweep()
             if not self._machine.is_stopping:
                 await trio.sleep(AFTERMATH_S)

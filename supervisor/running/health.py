@@ -12,6 +12,7 @@ from supervisor.machine.states import State
 from supervisor.processes.life import Life
 from supervisor.processes.limits import MIB, resident_bytes
 from supervisor.running.tree import Tree
+from supervisor.specs.rules import BEATS_TO_STALL
 from supervisor.specs.spec import ChildSpec
 
 LATE_FACTOR: Final = 2.0
@@ -61,7 +62,9 @@ def judge(life: Life, spec: ChildSpec, *, now_ns: int) -> Verdict | None:
             detail = f"{used / MIB:.0f} MiB in use (limit {spec.memory_limit_mib:g} MiB)"
             return Verdict(spec.name, detail, is_memory=True)
     if spec.stall_timeout_s > 0:
-        stall = find_stall(life.box.contents(), now_ns=now_ns, stall_timeout_s=spec.stall_timeout_s)
+        # One that was started under a slower heartbeat keeps it when a reload makes the limit shorter.
+        limit_s = max(spec.stall_timeout_s, BEATS_TO_STALL * life.heartbeat_s)
+        stall = find_stall(life.box.contents(), now_ns=now_ns, stall_timeout_s=limit_s)
         if stall:
             return Verdict(spec.name, stall, is_memory=False)
     return None

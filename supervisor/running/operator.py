@@ -44,6 +44,7 @@ class Operator:
         self._reread = reread
         self._notify = notify
         self._turns: defaultdict[str, trio.Lock] = defaultdict(trio.Lock)
+        self._stops: defaultdict[str, int] = defaultdict(int)
         self._changing_settings = trio.Lock()
 
     @property
@@ -114,13 +115,20 @@ class Operator:
         return await self._order(name, self._machine.start_member)
 
     async def stop_member(self, name: str) -> str:
-        """Stop a child or group until it is started again; return the state that it reached."""
-        return await self._order(name, self._machine.stop_member)
+        """Stop a child or group until it is started again; return the state that it reached.
+
+        It waits for no order that came before, and none of those that wait is carried out after it.
+        """
+        self.tree.apply(self._machine.stop_member(name, now_s=trio.current_time()))
+        self._stops[name] += 1
+        return await self._settled(name)
 
     async def _order(self, name: str, order: Callable[..., list[Action]]) -> str:
         self._machine.member(name)
+        stops = self._stops[name]
         async with self._turns[name]:
-            self.tree.apply(order(name, now_s=trio.current_time()))
+            if self._stops[name] == stops:
+                self.tree.apply(order(name, now_s=trio.current_time()))
             return await self._settled(name)
 
     async def _settled(self, name: str) -> str:
@@ -157,6 +165,7 @@ class Operator:
             before = self.tree.settings
             settings = await self._checked(lambda: add_to(before, text, group=group))
             plan = make_plan(before, settings)
+            await self._gone(plan.names("add"))
             self.tree.follow_plan(settings, plan)
         names = plan.names("add")
         for name in names:
@@ -167,11 +176,12 @@ class Operator:
         """Stop a child or group and forget it, with all that belongs to it."""
         self._machine.member(name)
         async with self._turns[name]:
-            self.tree.settings = self.tree.settings.without(name)
-            self.tree.apply(self._machine.remove(name, now_s=trio.current_time()))
-            while self._machine.knows(name) and not self._machine.is_stopping:
-                await self.tree.wait_changed()
+            async with self._changing_settings:
+                self.tree.settings = self.tree.settings.without(name)
+                self.tree.apply(self._machine.remove(name, now_s=trio.current_time()))
+            await self._gone([name])
         self._turns.pop(name, None)
+        self._stops.pop(name, None)
 
     async def plan(self) -> Plan:
         """Read the settings again and say what `reload` would change.
@@ -198,10 +208,17 @@ class Operator:
             settings, plan = await self._read_again()
             if self._machine.is_stopping:
                 raise UsageError("not reloaded: the tree is stopping")
+            await self._gone(plan.names("add"))
             self.tree.follow_plan(settings, plan)
+        await self._gone(plan.names("remove"))
         for name in plan.names("add", "restart"):
             await self._settled(name)
         return plan
+
+    async def _gone(self, names: list[str]) -> None:
+        """Wait until what was removed is no longer there; what is added may have the name of one that still stops."""
+        while any(map(self._machine.knows, names)) and not self._machine.is_stopping:
+            await self.tree.wait_changed()
 
     async def _read_again(self) -> tuple[Settings, Plan]:
         if self._reread is None:
@@ -214,6 +231,8 @@ class Operator:
         """Read settings in a thread: the check imports every actor, in a process of its own, and takes a second."""
         self.tree.children.is_checking = True
         try:
-            return await trio.to_thread.run_sync(read)
+            # A stop of the tree does not wait for it.
+            return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
         finally:
             self.tree.children.is_checking = False
+            self.tree.children.sweep()

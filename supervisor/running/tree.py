@@ -141,6 +141,8 @@ class Tree:
         specs |= {child.name: child for child in settings.children}
         # First of all: a child that is started by what follows gets the new secrets and flags.
         self.settings = settings
+        for secret in settings.secrets.values():
+            self.records.redaction.learn(secret)
         for change in plan.changes:
             now_s = trio.current_time()
             if change.kind == "remove":

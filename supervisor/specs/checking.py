@@ -17,7 +17,7 @@ LIMIT_S: Final = 60.0
 
 def ask_check(request: CheckRequest) -> CheckAnswer:
     """Check all children in a process of its own and return what it found."""
-    command = [sys.executable, "-P", "-m", "actors.runtime.settings.check"]
+    command = [sys.executable, "-P", "-m", "actors.runtime.settings.check", str(os.getpid())]
     # The children get the supervisor's import path, so the check must look there too, and nowhere else (-P).
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     try:

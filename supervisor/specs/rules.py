@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from actors.runtime.settings.problems import suggestion
 from supervisor.specs.spec import ROOT, ChildSpec, GroupPolicy, GroupSpec, SupervisorFlags
 
@@ -31,6 +33,7 @@ def check_rules(
         yield from ((kind, spec.name, problem) for problem in _membership_problems(spec, flags, by_name))
     for child in children:
         yield from (("child", child.name, problem) for problem in _timeout_problems(child, flags))
+        yield from (("child", child.name, problem) for problem in _sending_problems(child))
     used = {spec.group for spec in specs}
     for group in groups:
         if group.name not in used:
@@ -76,6 +79,14 @@ def _timeout_problems(child: ChildSpec, flags: SupervisorFlags) -> Iterator[str]
         )
     if child.memory_limit_mib is not None and child.memory_limit_mib < LEAST_MEMORY_MIB:
         yield f"memory_limit_mib: {child.memory_limit_mib:g} is less than any actor needs; {LEAST_MEMORY_MIB} or more"
+
+
+def _sending_problems(child: ChildSpec) -> Iterator[str]:
+    """See that the child's process can be told its settings: TOML has numbers that msgpack has not."""
+    try:
+        msgspec.msgpack.encode(child.settings)
+    except (OverflowError, TypeError, ValueError) as error:
+        yield f"settings: they cannot be sent to its process: {error}"
 
 
 def _is_less(time_s: float, limit_s: float) -> bool:

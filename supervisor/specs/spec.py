@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 NAME_PATTERN: Final = "^[a-z][a-z0-9_]{0,31}$"
 """A child's name is also a file name (its socket) and a table name in environment variables."""
 
-RESERVED_NAMES: Final = frozenset({"supervisor", "child", "group", "control", "run"})
+RESERVED_NAMES: Final = frozenset({"supervisor", "child", "group", "control", "run", "spare"})
 
 ADJUSTABLE: Final = frozenset({"shutdown_s", "stall_timeout_s", "start_timeout_s", "restart", "significant"})
 """Keys of a child that take effect without a new process."""
@@ -54,8 +54,8 @@ class ChildSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shutdown_s: Seconds = 2.0
     start_timeout_s: Positive = 30.0
     stall_timeout_s: Seconds = 10.0
-    memory_limit_mib: Positive | None = None
-    open_files: Annotated[int, Meta(ge=16)] | None = None
+    memory_limit_mib: Annotated[float, Meta(gt=0, le=1e9)] | None = None
+    open_files: Annotated[int, Meta(ge=16, le=2**30)] | None = None
     secrets: tuple[str, ...] = ()
     settings: dict[str, Any] = {}
 

@@ -94,6 +94,12 @@ async def eats_memory(actor: Any) -> None:
         await trio.sleep(0.005)
 
 
+async def prints_secrets(actor: Any) -> None:
+    actor.ready()
+    print("I know", *actor.secrets.values(), flush=True)
+    await trio.sleep_forever()
+
+
 async def kills_itself(actor: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -1,9 +1,11 @@
 """A running tree is changed by an operator: what is meant changes, and nobody else notices."""
 
+import contextlib
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,25 @@ from supervisor.control.messages import VERBS
 from tests.tree.exchange_process import simulated_exchange
 from tests.tree.running_tree import LIMIT_S, REPOSITORY, UPBITD, RunningTree, child_environment, running_tree
 from tests.tree.tree_settings import changed, child, flags, group, history, pids
+
+
+@contextlib.contextmanager
+def asking(tree: RunningTree, *command: str) -> Iterator[subprocess.Popen[str]]:
+    """Ask something of a tree and go on."""
+    words = [*UPBITD, *command, "--run-dir", str(tree.run_dir)]
+    with subprocess.Popen(
+        words,
+        cwd=REPOSITORY,
+        env=child_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
 
 SETTINGS = flags() + group("g") + child("a", "configured", group="g", code=1) + child("b", group="g") + child("c")
 
@@ -94,6 +115,52 @@ def test_commands_about_the_same_child_wait_for_one_another_and_none_is_refused(
         assert [process.returncode for process in asking] == [0] * 4
         assert tree.status()["a"]["restarts"] == 4
         assert tree.finish() == 0
+
+
+def test_a_name_that_is_still_being_removed_is_added_when_it_is_gone(tmp_path: Path) -> None:
+    slow = child("d", "ignores_stop", shutdown_s=1.5)
+    with running_tree(tmp_path, SETTINGS + slow) as tree:
+        before = tree.wait_for("child_ready", "d")["pid"]
+        (tmp_path / "upbitd.toml").write_text(SETTINGS)
+        with asking(tree, "reload") as removing:
+            while tree.status()["d"]["state"] != "stopping":
+                assert removing.poll() is None
+            (tmp_path / "upbitd.toml").write_text(SETTINGS + child("d"))
+            done = tree.ask("reload")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert pids(tree)["d"] not in {before, None}
+        assert tree.ask("reload").stdout == "= 5 unchanged\n"
+        assert tree.ask("remove", "d").returncode == 0
+        assert [report.rung for report in tree.reports("d")] == ["sigkill"]  # An end that was obeyed is not told.
+        assert tree.finish() == 0
+
+
+def test_a_stop_does_not_wait_for_a_restart_that_takes_long_nor_for_those_behind_it(tmp_path: Path) -> None:
+    with running_tree(tmp_path, flags() + child("a", "never_ready", start_timeout_s=60.0) + child("b")) as tree:
+        tree.wait_for("child_started", "a")
+        with asking(tree, "restart", "a") as first, asking(tree, "restart", "a") as second:
+            while tree.status()["a"]["restarts"] == 0:
+                assert first.poll() is None
+            assert tree.ask("stop", "a").stdout == "a: stopped\n"
+            assert {first.wait(LIMIT_S), second.wait(LIMIT_S)} == {1}
+        assert tree.status()["a"]["state"] == "stopped"
+        assert tree.finish() == 0
+
+
+def test_a_secret_that_is_named_by_a_reload_is_masked_too(tmp_path: Path) -> None:
+    environment = {"UPBITD_ACCESS_KEY": "late-secret-value"}
+    settings = flags() + child("b")
+    with running_tree(tmp_path, settings + child("a", restart="temporary"), environment=environment) as tree:
+        tree.wait_for("child_ready", "a")
+        late = child("a", "prints_secrets", restart="temporary").replace(
+            "restart =", 'secrets = ["UPBITD_ACCESS_KEY"]\nrestart ='
+        )
+        (tmp_path / "upbitd.toml").write_text(settings + late)
+        assert tree.ask("reload").returncode == 0
+        deadline_s = time.monotonic() + LIMIT_S
+        while "I know" not in (lines := tree.ask("tail", "a").stdout):
+            assert time.monotonic() < deadline_s
+        assert "late-secret-value" not in lines + tree.log
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ def _inherit_file(descriptor: Any) -> InheritedFile:  # noqa: ANN401 - a class p
 
 
 def _inherit_socket(descriptor: Any) -> InheritedSocket:  # noqa: ANN401 - a class private to multiprocess
-    return InheritedSocket(socket.socket(fileno=descriptor.detach()))
+    fd = descriptor.detach()
+    os.set_inheritable(fd, False)
+    return InheritedSocket(socket.socket(fileno=fd))
 
 
 def enter(

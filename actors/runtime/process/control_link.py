@@ -4,6 +4,7 @@ What waits to be told is bounded by its meaning: of each kind (ready, parked or 
 so a supervisor that does not read for a while costs a few hundred bytes and finds the present state afterwards.
 """
 
+import os
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -72,6 +73,8 @@ class ControlLink:
         while not self._first:
             await trio.lowlevel.wait_readable(self._raw)
             data, received, _flags, _address = socket.recv_fds(self._raw, RECEIVE_BYTES, 1)
+            for fd in received:
+                os.set_inheritable(fd, False)
             descriptors += received
             if not data:
                 raise ConnectionLost("control link: the supervisor ended before it sent the first frame")

@@ -47,7 +47,9 @@ class Redaction:
             self.learn(secret)
 
     def learn(self, secret: str) -> None:
-        """Mask this value too from now on; one that is known already costs a look-up."""
+        """Mask this value too from now on, and each line of it; one that is known already costs a look-up."""
+        for line in secret.splitlines()[1:] and secret.splitlines():
+            self.learn(line)
         if len(secret) < _SHORTEST_SECRET or secret in self._known:
             return
         self._known.add(secret)
@@ -56,6 +58,8 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """Return the text with known secrets, bearer tokens and anything like a JWT masked."""
+        if not text.isascii():  # Names of files may hold what UTF-8 cannot.
+            text = text.encode("utf-8", "replace").decode()
         if self._secrets is not None:
             text = self._secrets.sub(MASK, text)
         if "earer" in text or "EARER" in text:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from actors.runtime.process.lifeline import arm_parent_death_signal
 from actors.runtime.settings.entries import load_entry
 from actors.runtime.settings.problems import find_problems
 from protocols.errors import SettingsError
@@ -98,6 +99,7 @@ def _running_and_open() -> tuple[int, int]:
 
 def main() -> None:
     """Answer one request; a module that prints while it is imported must not spoil the answer."""
+    arm_parent_death_signal(int(sys.argv[1]))
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=CheckRequest)
     answer_fd = os.dup(1)
     os.dup2(2, 1)

@@ -1,3 +1,4 @@
+import math
 import random
 
 import pytest
@@ -23,7 +24,9 @@ from tests.protocols.control.memory import new_writer, play, read_between, store
 NUMBERS = st.integers(0, 2**63 - 1)
 TOPICS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=18)
 NOTES = st.builds(NotedMessage, what=TOPICS, epoch=NUMBERS, sequence=NUMBERS, count=NUMBERS, time_ns=NUMBERS)
-COUNTERS = st.dictionaries(TOPICS, st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False), max_size=5)
+COUNTERS = st.dictionaries(
+    TOPICS, st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False), max_size=5
+)
 SECOND_NS = 1_000_000_000
 
 
@@ -117,6 +120,12 @@ def test_counters_are_those_written_last(values: list[dict[str, int | float]]) -
     for one in values:
         writer.counters(one)
     assert read_box(writer._buffer).counters == values[-1]
+
+
+def test_a_counter_that_is_no_number_is_not_shown() -> None:
+    writer = new_writer()
+    writer.counters({"good": 1, "ratio": math.nan, "most": math.inf})
+    assert read_box(writer._buffer).counters == {"good": 1}
 
 
 @given(size=st.integers(1, 300), count=st.integers(1, 3000))

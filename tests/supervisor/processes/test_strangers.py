@@ -49,3 +49,21 @@ print(strangers.sweep({known.pid, marked.pid}), foreign.pid in own_children(), s
 def test_below_another_pid_1_every_stranger_comes_from_its_tree() -> None:
     program = "print(set(strangers.sweep({known.pid})) == {marked.pid, foreign.pid}, strangers.ended)\n"
     assert run(program) == ["True 2"]
+
+
+def test_children_that_it_had_before_it_began_are_not_ended_and_are_collected() -> None:
+    begin = (
+        """
+import select, subprocess
+before = subprocess.Popen(["sleep", "600"])
+"""
+        + BEGIN
+    )
+    program = """
+print(before.pid in strangers.sweep({known.pid}), before.poll())
+before.kill()
+select.select([os.pidfd_open(before.pid)], [], [])
+strangers.sweep({known.pid})
+print(before.pid in own_children())
+"""
+    assert run_python(begin + program + END).splitlines() == ["False None", "False"]

@@ -52,6 +52,18 @@ def test_a_full_disk_does_not_end_the_tree_and_the_loss_is_logged_and_counted() 
     ]
 
 
+def test_a_rotation_that_failed_half_way_is_tried_again(tmp_path: Path) -> None:
+    file = tmp_path / "l.jsonl"
+    lifecycle = Lifecycle(file, rotate_bytes=200)
+    for _ in range(2):
+        lifecycle.write("child_ready", child="a", pid=1)
+    file.rename(tmp_path / "l.jsonl.1")  # As far as it came; then no new file could be made.
+    for number in range(4):
+        lifecycle.write("child_ready", child="a", pid=number)
+    lifecycle.close()
+    assert json.loads(file.read_text().splitlines()[-1])["pid"] == 3
+
+
 def test_secrets_are_masked_in_every_field(tmp_path: Path) -> None:
     lifecycle = Lifecycle(tmp_path / "l.jsonl", redaction=Redaction(["k3y-of-the-owner"]))
     lifecycle.write("child_parked", child="a", pid=7, reason="refused k3y-of-the-owner")

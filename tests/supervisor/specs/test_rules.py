@@ -215,3 +215,9 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
             ("group", "loop", "group"),
         ]
     )
+
+
+def test_a_number_that_no_process_can_be_told_is_refused_with_its_child() -> None:
+    ((kind, name, problem),) = found(child("a", settings={"x": 2**64}))
+    assert (kind, name) == ("child", "a")
+    assert problem.startswith("settings: they cannot be sent to its process: ")
