@@ -78,6 +78,7 @@ def _losses(tree: TreeStatus) -> Iterator[str]:
     """Yield what got lost, and what had to be cleared away, since the supervisor began."""
     counts = {
         "log lines that nobody took in time": tree.log_lines_dropped,
+        "log lines that were too long": tree.log_lines_cut,
         "crash reports that could not be written": tree.crash_reports_lost,
         "processes that dead children had left behind": tree.strangers_ended,
     }

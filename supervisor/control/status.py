@@ -77,6 +77,7 @@ class TreeStatus(Struct, frozen=True):
         groups: the outermost one, which has no name, first.
         start_method: how processes are made.
         log_lines_dropped: lines of the log that nobody took in time.
+        log_lines_cut: lines of children that were longer than a line may be.
         crash_reports_lost: reports that could not be written.
         strangers_ended: processes that dead children had left behind.
         cpu_s: processor time of the supervisor itself.
@@ -91,6 +92,7 @@ class TreeStatus(Struct, frozen=True):
     groups: tuple[GroupStatus, ...] = ()
     start_method: str = ""
     log_lines_dropped: int = 0
+    log_lines_cut: int = 0
     crash_reports_lost: int = 0
     strangers_ended: int = 0
     cpu_s: float | None = None

@@ -125,6 +125,7 @@ class Tree:
         return msgspec.structs.replace(
             status,
             log_lines_dropped=self.records.log.dropped,
+            log_lines_cut=self.children.logs.lines_cut,
             crash_reports_lost=self.records.reports.lost,
             strangers_ended=self.children.strangers_ended,
         )

@@ -32,10 +32,6 @@ class Layout:
             self.members[group].append(name)
             name = group
 
-    def is_group(self, name: str) -> bool:
-        """Whether the name is a group's."""
-        return name in self.members
-
     def descendants(self, group: str = ROOT) -> Iterator[str]:
         """Yield every child and group below a group in start order, a group before its members."""
         for name in self.members[group]:

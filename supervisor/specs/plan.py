@@ -44,11 +44,6 @@ class Plan(Struct, frozen=True):
 
     changes: tuple[Change, ...]
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing changes."""
-        return all(change.kind == "keep" for change in self.changes)
-
     def names(self, *kinds: Kind) -> list[str]:
         """Return the names that are changed in one of these ways."""
         return [change.name for change in self.changes if change.kind in kinds]

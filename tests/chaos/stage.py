@@ -18,6 +18,7 @@ from protocols.unreadable import UNREADABLE
 from supervisor.control.client import ask as ask_supervisor
 from supervisor.control.messages import Answer, Command
 from supervisor.control.status import ChildStatus, TreeStatus
+from supervisor.processes.spares import REFILL_EVERY_S
 from tests.chaos.history import History, LifecycleEvent
 from tests.chaos.kinds import PUPPET, TRACERS
 from tests.chaos.patrol import children_of
@@ -136,10 +137,14 @@ class Stage:
                 os.close(pidfd)
 
     async def descriptors(self) -> int:
-        """Return how many descriptors the supervisor has open, once that has not changed for half a second."""
+        """Return how many descriptors the supervisor has open, once that has not changed for a while.
+
+        While spares are made, one comes each second.
+        """
+        looks = 10 + round(REFILL_EVERY_S / 0.05) * bool(self.wishes.spares)
         folder, seen, same = Path(f"/proc/{self.supervisor.pid}/fd"), -1, 0
-        with trio.move_on_after(5):
-            while same < 10:
+        with trio.move_on_after(10):
+            while same < looks:
                 now = len(list(folder.iterdir()))  # noqa: ASYNC240 - no disk behind it
                 same = same + 1 if now == seen else 0
                 seen = now

@@ -170,7 +170,7 @@ class RandomTree(RuleBasedStateMachine):
             changes["settings"] = {"number": where}
         if how == "move":
             inside = self.a_group(where)
-            within = layout.is_group(name) and inside in {name, *layout.descendants(name)}
+            within = name in layout.members and inside in {name, *layout.descendants(name)}
             changes["group"] = spec.group if within else inside
         self.excused.add(name)  # Its restart type may say now that it runs for ever, and it had ended before.
         self.order("replace", msgspec.structs.replace(spec, **changes))

@@ -82,7 +82,7 @@ def test_children_are_told_in_start_order_and_without_groups() -> None:
 
 def test_only_the_name_of_a_group_is_one() -> None:
     layout = nested()
-    assert [name for name in ("first", "inner", "outer", "third") if layout.is_group(name)] == ["inner", "outer"]
+    assert [name for name in ("first", "inner", "outer", "third") if name in layout.members] == ["inner", "outer"]
 
 
 def test_the_group_of_each_child_and_group_is_known() -> None:
@@ -103,7 +103,7 @@ def test_a_new_child_comes_at_the_end_of_its_group() -> None:
     layout.add(child("late", "inner"))
     assert layout.members["inner"] == ["third", "fourth", "late"]
     assert layout.group_of["late"] == "inner"
-    assert not layout.is_group("late")
+    assert "late" not in layout.members
 
 
 def test_a_new_group_takes_members() -> None:
@@ -147,7 +147,7 @@ def test_a_group_stays_when_its_last_member_is_removed_and_can_be_removed_then()
     assert layout.members == {ROOT: ["pair"], "pair": []}
     layout.remove("pair")
     assert layout.members == {ROOT: []}
-    assert not layout.is_group("pair")
+    assert "pair" not in layout.members
 
 
 @given(st.lists(st.sampled_from([ROOT, "a", "b", "c"]), max_size=8))
@@ -163,4 +163,4 @@ def test_siblings_start_in_the_order_of_the_settings_in_any_tree(chosen: list[st
 
 def _first_child(layout: Layout, name: str) -> str:
     """Return who decides a member's place; a group without children stands behind all of them."""
-    return next(layout.children(name), "nobody") if layout.is_group(name) else name
+    return next(layout.children(name), "nobody") if name in layout.members else name
