@@ -3,6 +3,7 @@
 import click
 
 from actors.commands.options import run_dir_option
+from protocols.errors import SettingsError
 from supervisor.commands.options import order_member, running_tree
 from supervisor.control.client import CommandRefused, stop_and_wait
 from supervisor.views.waiting import Waiting
@@ -25,6 +26,8 @@ def stop(name: str | None, run_dir: str | None) -> None:
         stop_and_wait(running_tree(run_dir).control_socket, waiting=Waiting("stop"))
         click.echo("stopped")
         return
+    if not name:
+        raise SettingsError("the name is empty; leave it out to stop the whole tree")
     state = order_member(run_dir, "stop", name).state
     if state != "stopped":
         raise CommandRefused(f"{name} is not stopped but {state}; see `upbitd status`")

@@ -174,7 +174,8 @@ def decode_command(line: bytes) -> Command | Answer:
         return _bad_input(f"request not understood: {error}; {_FORM}")
     if command.verb not in VERBS:
         return _bad_input(f"unknown verb {command.verb!r}; known: {', '.join(VERBS)}")
-    if command.verb in NEED_A_NAME and not command.name:
+    has_empty_name = command.verb == "stop" and not command.name and "name" in msgspec.json.decode(line)
+    if has_empty_name or (command.verb in NEED_A_NAME and not command.name):
         return _bad_input(f"{command.verb!r} needs the name of a child or group")
     return command
 

@@ -30,6 +30,7 @@ from multiprocess import connection, forkserver
 
 from actors.runtime.process import fork_server_guard
 from actors.runtime.process.child import InheritedFile, enter
+from actors.runtime.process.logs import get_logger
 from supervisor.processes.process import ChildProcess
 from supervisor.processes.spawning import (
     Endowment,
@@ -134,6 +135,7 @@ class ForkServer:
         """Collect a dead fork server, or resource tracker; see `Spawner`."""
         collect_tracker()
         if self._pid is not None and self._pid == _server._forkserver_pid and has_ended(self._pid):  # noqa: SLF001 - as above
+            self._tell_lost()
             self._end_server()
 
     def known_pids(self) -> set[int]:
@@ -150,6 +152,7 @@ class ForkServer:
         ensure_tracker()
         if self._pid is not None and self._is_serving(self._pid):
             return self._pid
+        self._tell_lost()
         self._end_server()
         forkserver.set_forkserver_preload([fork_server_guard.__name__])
         with blocked_signals(), hidden_main_module(), _environment_of_server(self._preload), _folder_of_socket():
@@ -175,6 +178,12 @@ class ForkServer:
             return psutil.Process(pid).status() not in _NOT_SERVING
         except psutil.Error:
             return False
+
+    def _tell_lost(self) -> None:
+        """Log that the fork server is gone, which its children's ends do not tell: the kernel kills them."""
+        if self._pid is not None:
+            log: Any = get_logger(actor="supervisor")
+            log.warning("fork_server.lost", fork_server_pid=self._pid)
 
     def _end_server(self) -> None:
         pid = _server._forkserver_pid  # noqa: SLF001 - as above

@@ -119,7 +119,9 @@ class Life:
 
     async def dump(self) -> str:
         """Return the stacks of all its threads, as they are now; empty when it cannot show them."""
-        return await dump_stacks(self._process)
+        text = await dump_stacks(self._process)
+        self._process.box.clear_dump()  # Somebody looked; it is not what it did at its end.
+        return text
 
     def close(self) -> None:
         """Give up its black box, once everything was read from it."""

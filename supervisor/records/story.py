@@ -50,7 +50,7 @@ def _told(report: CrashReport, *, now: datetime, is_full: bool) -> Iterator[str]
     yield from _traceback(report, is_full=is_full)
     yield from _stacks(report, is_full=is_full)
     yield from _log(report, len(report.log_tail) if is_full else LOG_LINES)
-    yield _row("decision", report.decision or "none: the tree was stopping")
+    yield _row("decision", report.decision or "none: it was being stopped")
 
 
 def _row(label: str, text: str) -> str:

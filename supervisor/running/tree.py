@@ -249,7 +249,9 @@ class Tree:
             fields = {"cause": record.cause, "code": record.exit.code, "signal": record.exit.signal}
             if record.exit.summary:
                 fields["summary"] = record.exit.summary
-            self.children.epilogue(record.child).cause = record.cause
+            # What its budget is charged for; the history tells how it ended.
+            is_own_end = record.event == "child_exited"
+            self.children.epilogue(record.child).cause = record.exit.cause if is_own_end else record.cause
         if record.event == "child_stopped" and life is not None:
             fields["rung"] = life.rung  # Which step of the ladder was needed.
         if record.reason is not None:

@@ -22,10 +22,8 @@ class Seen:
     def __init__(self, lines: str) -> None:
         self._values: defaultdict[str, list[Any]] = defaultdict(list)
         for line in lines.splitlines():
-            # The clients print a word of their own now and then, such as the class of an error that they swallow.
-            if line.startswith('{"seen"'):
-                found = json.loads(line)
-                self._values[found["seen"]].append(found["value"])
+            found = json.loads(line)
+            self._values[found["seen"]].append(found["value"])
 
     def all(self, name: str) -> list[Any]:
         """Everything of one name, oldest first."""
@@ -47,6 +45,7 @@ def run_driver(python: Path, program: str, exchange: ExchangeProcess, home: Path
         loopback.WS: exchange.ws,
         loopback.ACCESS_KEY: ACCESS_KEY,
         loopback.SECRET_KEY: SECRET_KEY,
+        loopback.SEEN: str(home / "seen.jsonl"),
     }
     with subprocess.Popen(
         [str(python), str(FOLDER / program), *arguments],
@@ -67,4 +66,4 @@ def run_driver(python: Path, program: str, exchange: ExchangeProcess, home: Path
             error.add_note(f"{program} had said\n{lines[-2000:]}\n{errors[-6000:]}")
             raise
     assert process.returncode == 0, f"{program} ended with {process.returncode}\n{lines[-2000:]}\n{errors[-6000:]}"
-    return Seen(lines)
+    return Seen((home / "seen.jsonl").read_text("utf-8"))

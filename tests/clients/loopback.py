@@ -20,6 +20,8 @@ HTTP: Final = "SIMULATOR_HTTP"
 WS: Final = "SIMULATOR_WS"
 ACCESS_KEY: Final = "SIMULATOR_ACCESS_KEY"
 SECRET_KEY: Final = "SIMULATOR_SECRET_KEY"
+SEEN: Final = "SIMULATOR_SEEN"
+"""The file into which what was seen is written."""
 
 SUBSCRIBED_LIMIT_S: Final = 20.0
 
@@ -87,8 +89,14 @@ def begin() -> Simulator:
 
 
 def say(name: str, value: Any) -> None:
-    """Tell what was seen: one JSON line; what JSON does not know is written as text."""
-    print(json.dumps({"seen": name, "value": value}, default=str), flush=True)
+    """Tell what was seen: one JSON line; what JSON does not know is written as text.
+
+    Not by stdout: the clients' own processes print there, also in the middle of a line that is longer than a pipe takes
+    in one piece.
+    """
+    line = json.dumps({"seen": name, "value": value}, default=str) + "\n"
+    with open(os.environ[SEEN], "a", encoding="utf-8") as seen:  # noqa: PTH123 - nothing but what is needed
+        seen.write(line)
 
 
 def _end_with_the_reader() -> None:

@@ -337,3 +337,8 @@ def test_settings_that_cannot_be_used_are_exit_code_2(
         "",
         "upbitd: upbitd.toml: line 3: no entry\nupbitd: upbitd.toml: line 8: no such group\n",
     )
+
+
+def test_an_empty_name_does_not_stop_the_whole_tree(upbitd: Run, capsys: Capture) -> None:
+    assert upbitd("stop", "") == 2
+    assert capsys.readouterr().err == "upbitd: the name is empty; leave it out to stop the whole tree\n"

@@ -183,3 +183,12 @@ async def test_an_answer_that_cannot_be_read_is_one_clear_error(run_dir: RunDir,
             nursery.start_soon(trio.to_thread.run_sync, answer_badly)
             with pytest.raises(SupervisorUnreachable, match="did not answer"):
                 await in_thread(run_dir, Command("status"))
+
+
+async def test_an_empty_name_is_no_order_to_stop_the_whole_tree(run_dir: RunDir) -> None:
+    tree = OwnTree()
+    async with serving(run_dir, tree), await trio.open_unix_socket(os.fspath(run_dir.control_socket)) as stream:
+        await stream.send_all(b'{"verb":"stop","name":""}\n')
+        answer = msgspec.json.decode(await stream.receive_some(), type=Answer)
+        assert (answer.is_bad_input, answer.error) == (True, "'stop' needs the name of a child or group")
+    assert tree.asked == []

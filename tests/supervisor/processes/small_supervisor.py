@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import trio
 
+from actors.runtime.process.logs import Redaction, configure_logs
 from supervisor.processes.spawning import Spawner
 from supervisor.processes.strangers import Strangers, mark_environment, own_children
 from tests.supervisor.processes.stage import LIMIT_S, WAYS, Running, Stage, stage, until
@@ -112,6 +113,7 @@ def spawner_of(way: str) -> Iterator[Spawner]:
 
 
 async def main(way: str, situation: str, folder: str) -> None:
+    configure_logs(level="warning", redaction=Redaction())  # To stderr; stdout is for what it says.
     strangers = Strangers(mark_environment())
     with spawner_of(way) as spawner:
         async with stage(spawner, Path(folder)) as lives:

@@ -69,7 +69,7 @@ def test_the_story_of_a_child_that_had_not_begun_says_so() -> None:
         "private (pid 123, 3rd life) ended 12.0 s ago, after 3 min 4 s: nobody knows how",
         "  cause      not known",
         "  was        not begun; its loop had not begun to turn; 0 inputs consumed",
-        "  decision   none: the tree was stopping",
+        "  decision   none: it was being stopped",
     ]
 
 
