@@ -15,9 +15,12 @@ from supervisor.records.lines import utc_now
 STDERR_FD: Final = 2
 MAX_QUEUED_BYTES: Final = 4 * 1024 * 1024
 
-LOOK_S: Final = 0.05
+LOOK_S: Final = 0.25
 """How often the thread looks for lines. It is not woken by each: whoever writes a line is doing something that matters
 more, such as a restart, and the thread would take a core and the interpreter from that."""
+
+MANY_BYTES: Final = 64 * 1024
+"""When so much waits it is woken: what comes so fast would soon not fit."""
 
 FLUSH_S: Final = 1.0
 """How long the end of the program may wait for a slow reader."""
@@ -77,6 +80,8 @@ class LogWriter:
                 self._bytes -= len(self._lines.popleft())
                 self.dropped += 1
                 self._untold += 1
+            if self._bytes > MANY_BYTES:
+                self._wakeup.notify()
 
     def _run(self) -> None:
         # Signals are the main thread's business, and wake its loop only when they are delivered there.
