@@ -107,15 +107,18 @@ class Member:
 
     def admit(self, cause: Cause, policy: GroupPolicy, now_s: float) -> bool:
         """Spend one restart of the budget for this cause; say whether there was one left."""
-        limit = self._flags.killed_intensity if cause is Cause.KILLED else policy.intensity
+        limit = self._limit(cause, policy)
         budget = self._budgets.setdefault(cause, RestartBudget(max_restarts=limit, period_s=policy.period_s))
         return budget.admit(now_s)
 
     def spent(self, cause: Cause, now_s: float, policy: GroupPolicy) -> str:
         """Say how much of the budget for this cause is spent."""
-        limit = self._flags.killed_intensity if cause is Cause.KILLED else policy.intensity
+        limit = self._limit(cause, policy)
         used = limit - self._budgets[cause].left(now_s)
         return f"cause {cause}, {used} of {limit} within {policy.period_s:g} s"
+
+    def _limit(self, cause: Cause, policy: GroupPolicy) -> int:
+        return self._flags.killed_intensity if cause is Cause.KILLED else policy.intensity
 
 
 class ChildRecord(Member):

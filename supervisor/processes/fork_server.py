@@ -29,15 +29,14 @@ import psutil
 from multiprocess import connection, forkserver
 
 from actors.runtime.process import fork_server_guard
-from actors.runtime.process.child import InheritedFile, enter
+from actors.runtime.process.child import InheritedFile
 from actors.runtime.process.logs import get_logger
 from supervisor.processes.process import ChildProcess
 from supervisor.processes.spawning import (
-    Endowment,
     blocked_signals,
-    check_descriptors,
     check_main_thread,
     hidden_main_module,
+    start_process,
     take_over,
 )
 from supervisor.processes.tracker import collect_tracker, end_tracker, ensure_tracker, has_ended, tracker_pid
@@ -100,33 +99,18 @@ class ForkServer:
         """Start a process; see `Spawner`."""
         check_main_thread()
         parent_pid = self._ensure_running()
-        given = Endowment(name)
-        arguments = given.arguments(name, parent_pid, ())
-        process = self._context.Process(target=enter, kwargs=arguments, name=name, daemon=False)
         try:
-            check_descriptors()
-            with blocked_signals(), hidden_main_module():
-                process.start()
-                self._check_still_ours(parent_pid)
-                made = ChildProcess(
-                    process.pid,
-                    control=given.control,
-                    box=given.box,
-                    output=given.output,
-                    status=lambda: _status(process),
-                    release=process.close,
-                )
-                take_over(process)
-                return made
+            return start_process(
+                self._context,
+                name,
+                parent_pid=parent_pid,
+                preload=(),
+                status=_status,
+                check_started=lambda: self._check_still_ours(parent_pid),
+            )
         except EOFError:
-            given.close_ours()
             self._end_server()  # Also the one that `multiprocess` may have started instead.
             raise OSError(f"the fork server ended while it made a process for {name}") from None
-        except BaseException:
-            given.close_ours()
-            raise
-        finally:
-            given.close_theirs()
 
     def refill(self, *, now_s: float) -> None:
         """Keep nothing ready; see `Spawner`."""

@@ -4,16 +4,8 @@ import os
 
 import multiprocess
 
-from actors.runtime.process.child import enter
 from supervisor.processes.process import ChildProcess
-from supervisor.processes.spawning import (
-    Endowment,
-    blocked_signals,
-    check_descriptors,
-    check_main_thread,
-    hidden_main_module,
-    take_over,
-)
+from supervisor.processes.spawning import check_main_thread, start_process
 from supervisor.processes.tracker import collect_tracker, end_tracker, ensure_tracker, tracker_pid
 
 
@@ -33,28 +25,13 @@ class FreshInterpreter:
         """Start a process; see `Spawner`."""
         check_main_thread()
         ensure_tracker()
-        given = Endowment(name)
-        arguments = given.arguments(name, os.getpid(), self._preload)
-        process = self._context.Process(target=enter, kwargs=arguments, name=name, daemon=False)
-        try:
-            check_descriptors()
-            with blocked_signals(), hidden_main_module():
-                process.start()
-                made = ChildProcess(
-                    process.pid,
-                    control=given.control,
-                    box=given.box,
-                    output=given.output,
-                    status=lambda: process.exitcode,
-                    release=process.close,
-                )
-                take_over(process)
-                return made
-        except BaseException:
-            given.close_ours()
-            raise
-        finally:
-            given.close_theirs()
+        return start_process(
+            self._context,
+            name,
+            parent_pid=os.getpid(),
+            preload=self._preload,
+            status=lambda process: process.exitcode,
+        )
 
     def refill(self, *, now_s: float) -> None:
         """Keep nothing ready; see `Spawner`."""

@@ -7,12 +7,12 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 from multiprocess import process as multiprocess_process
 
-from actors.runtime.process.child import InheritedFile, InheritedSocket
+from actors.runtime.process.child import InheritedFile, InheritedSocket, enter
 from protocols.errors import UsageError
 from supervisor.processes.black_box import BlackBox
 from supervisor.processes.process import ChildProcess
@@ -100,6 +100,52 @@ class Endowment:
             os.close(read)
 
 
+def start_process(
+    context: Any,  # noqa: ANN401 - multiprocess has no types
+    name: str,
+    *,
+    parent_pid: int,
+    preload: tuple[str, ...],
+    status: Callable[[Any], int | None],
+    check_started: Callable[[], None] = lambda: None,
+) -> ChildProcess:
+    """Start the process of one child by a context of `multiprocess`.
+
+    Args:
+        context: its way to start one.
+        name: of the child.
+        parent_pid: who must live for the child to live.
+        preload: modules that it imports before it hears what to do.
+        status: tells how the process ended, once it is gone.
+        check_started: called right after the start; what it raises undoes all.
+
+    Raises:
+        OSError: no process can be made.
+    """
+    given = Endowment(name)
+    process = context.Process(target=enter, kwargs=given.arguments(name, parent_pid, preload), name=name, daemon=False)
+    try:
+        _check_descriptors()
+        with blocked_signals(), hidden_main_module():
+            process.start()
+            check_started()
+            made = ChildProcess(
+                process.pid,
+                control=given.control,
+                box=given.box,
+                output=given.output,
+                status=lambda: status(process),
+                release=process.close,
+            )
+            take_over(process)
+            return made
+    except BaseException:
+        given.close_ours()
+        raise
+    finally:
+        given.close_theirs()
+
+
 def _pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
     read, write = os.pipe2(os.O_CLOEXEC)
     undo.callback(os.close, read)
@@ -116,7 +162,7 @@ def check_main_thread() -> None:
         raise UsageError("children are started from the main thread only")
 
 
-def check_descriptors() -> None:
+def _check_descriptors() -> None:
     """See that there are descriptors left for what `multiprocess` opens during a start.
 
     A fork server that is asked by a process that has too few is sent nothing, ends by that, and takes all of its

@@ -32,8 +32,9 @@ ATOMIC_BYTES: Final = select.PIPE_BUF
 class LogWriter:
     """Writes whole lines in order; when its queue is full the oldest are dropped, counted, and that is told.
 
-    A line is never spread over two writes; short lines that piled up share one, because each write may cost the thread
-    a wait for the interpreter. A context manager: at its end, what is queued is written for at most `flush_s` seconds.
+    Short lines that piled up share a write, because each write may cost the thread a wait for the interpreter; only a
+    line that is longer than `ATOMIC_BYTES` may take several. A context manager: at its end, what is queued is written for
+    at most `flush_s` seconds.
 
     Args:
         fd: where to write; it may be in blocking mode or not.

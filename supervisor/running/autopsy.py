@@ -1,15 +1,12 @@
 """What is written down about a child that ended: its exit, its black box, its last lines, and what was decided."""
 
 from datetime import UTC, datetime
-from typing import Final
 
 from msgspec import Struct
 
+from supervisor.machine.causes import ORDERED
 from supervisor.processes.life import Life
 from supervisor.records.crash_reports import CrashReport
-
-ORDERED: Final = frozenset({"stop", "restart", "sibling"})
-"""Causes of an end that somebody asked for."""
 
 
 class Epilogue(Struct):

@@ -180,8 +180,6 @@ class Operator:
                 self.tree.settings = self.tree.settings.without(name)
                 self.tree.apply(self._machine.remove(name, now_s=trio.current_time()))
             await self._gone([name])
-        self._turns.pop(name, None)
-        self._stops.pop(name, None)
 
     async def plan(self) -> Plan:
         """Read the settings again and say what `reload` would change.
@@ -219,6 +217,9 @@ class Operator:
         """Wait until what was removed is no longer there; what is added may have the name of one that still stops."""
         while any(map(self._machine.knows, names)) and not self._machine.is_stopping:
             await self.tree.wait_changed()
+        for kept in (self._turns, self._stops):
+            for name in [name for name in kept if not self._machine.knows(name)]:
+                del kept[name]
 
     async def _read_again(self) -> tuple[Settings, Plan]:
         if self._reread is None:
