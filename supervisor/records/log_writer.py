@@ -33,8 +33,8 @@ class LogWriter:
     """Writes whole lines in order; when its queue is full the oldest are dropped, counted, and that is told.
 
     Short lines that piled up share a write, because each write may cost the thread a wait for the interpreter; only a
-    line that is longer than `ATOMIC_BYTES` may take several. A context manager: at its end, what is queued is written for
-    at most `flush_s` seconds.
+    line that is longer than `ATOMIC_BYTES` may take several. A context manager: at its end, what is queued is written
+    for at most `flush_s` seconds.
 
     Args:
         fd: where to write; it may be in blocking mode or not.
