@@ -11,6 +11,7 @@ Each trap of this way and the way around it:
   It is given the supervisor's path, the guard imports, and a first process checks that everything was inherited.
 - `multiprocess` waits for it without a limit, so one that is stopped is replaced before it is asked.
 - Its socket would be left behind by a supervisor that is killed, so it has no name once the fork server listens.
+- `multiprocess` starts another one by itself when it finds ours dead, without all of this; it is kept from that.
 - Its environment stays as it was at its start.
 """
 
@@ -52,6 +53,9 @@ _NOT_SERVING: Final = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil
 _NAMELESS: Final = "\0"
 """An address without a file, for which `multiprocess` deletes none."""
 
+_NOWHERE: Final = "/proc/self/fd/-1"
+"""A folder that cannot be: where `multiprocess` would make the socket of a fork server of its own."""
+
 _server: Any = forkserver._forkserver  # noqa: SLF001 - `multiprocess` has one, and no public way to end it
 
 
@@ -82,7 +86,7 @@ class ForkServer:
         try:
             with contextlib.suppress(OSError, EOFError):  # It ended; the first child will say so, or find a new one.
                 try:
-                    with blocked_signals(), hidden_main_module():
+                    with blocked_signals(), hidden_main_module(), _no_sockets():
                         process.start()
                         take_over(process)
                 finally:
@@ -101,15 +105,12 @@ class ForkServer:
         parent_pid = self._ensure_running()
         try:
             return start_process(
-                self._context,
-                name,
-                parent_pid=parent_pid,
-                preload=(),
-                status=_status,
-                check_started=lambda: self._check_still_ours(parent_pid),
+                self._context, name, parent_pid=parent_pid, preload=(), status=_status, starting=_no_sockets
             )
-        except EOFError:
-            self._end_server()  # Also the one that `multiprocess` may have started instead.
+        except (EOFError, OSError) as error:
+            if isinstance(error, OSError) and parent_pid == _server._forkserver_pid:  # noqa: SLF001 - as above
+                raise
+            self._end_server()
             raise OSError(f"the fork server ended while it made a process for {name}") from None
 
     def refill(self, *, now_s: float) -> None:
@@ -146,16 +147,8 @@ class ForkServer:
             _server._forkserver_address = f"/proc/self/fd/{self._address}"  # noqa: SLF001 - as above
         return pid
 
-    def _check_still_ours(self, pid: int) -> None:
-        """See that the fork server did not end meanwhile: `multiprocess` would start another one, without a guard.
-
-        A process that was made by that one ends by itself, since its parent is not the one that it was told.
-        """
-        if pid != _server._forkserver_pid:  # noqa: SLF001 - as above
-            raise EOFError
-
     def _is_serving(self, pid: int) -> bool:
-        """Whether our fork server can be asked; one that `multiprocess` started by itself has no guard."""
+        """Whether our fork server can be asked."""
         if pid != _server._forkserver_pid:  # noqa: SLF001 - as above
             return False
         try:
@@ -216,16 +209,30 @@ def _folder_of_socket() -> Iterator[None]:
     Whoever holds a descriptor of the socket still reaches it, by /proc. The folder is named by its descriptor too: the
     path of a socket is limited to 107 bytes, unix(7), and a temporary folder's may be longer.
     """
-    config = multiprocess.current_process()._config  # noqa: SLF001 - `tempfile.tempdir` would be everybody's
-    before = config.get("tempdir")
     with tempfile.TemporaryDirectory(prefix="upbitd-") as folder:
         fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        config["tempdir"] = f"/proc/self/fd/{fd}"
         try:
-            yield
+            with _sockets_in(f"/proc/self/fd/{fd}"):
+                yield
         finally:
-            config["tempdir"] = before
             os.close(fd)
+
+
+def _no_sockets() -> contextlib.AbstractContextManager[None]:
+    """Keep `multiprocess` from starting a fork server by itself: it can make no socket for one."""
+    return _sockets_in(_NOWHERE)
+
+
+@contextlib.contextmanager
+def _sockets_in(folder: str) -> Iterator[None]:
+    """Let `multiprocess` make its sockets in a folder; in one that is not there it can make none."""
+    config = multiprocess.current_process()._config  # noqa: SLF001 - `tempfile.tempdir` would be everybody's
+    before = config.get("tempdir")
+    config["tempdir"] = folder
+    try:
+        yield
+    finally:
+        config["tempdir"] = before
 
 
 def _status(process: Any) -> int | None:  # noqa: ANN401 - multiprocess has no types

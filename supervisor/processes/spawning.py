@@ -107,7 +107,7 @@ def start_process(
     parent_pid: int,
     preload: tuple[str, ...],
     status: Callable[[Any], int | None],
-    check_started: Callable[[], None] = lambda: None,
+    starting: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> ChildProcess:
     """Start the process of one child by a context of `multiprocess`.
 
@@ -117,7 +117,7 @@ def start_process(
         parent_pid: who must live for the child to live.
         preload: modules that it imports before it hears what to do.
         status: tells how the process ended, once it is gone.
-        check_started: called right after the start; what it raises undoes all.
+        starting: held while `multiprocess` makes the process, and not when it notes what the process inherits.
 
     Raises:
         OSError: no process can be made.
@@ -127,8 +127,8 @@ def start_process(
     try:
         _check_descriptors()
         with blocked_signals(), hidden_main_module():
-            process.start()
-            check_started()
+            with starting():
+                process.start()
             made = ChildProcess(
                 process.pid,
                 control=given.control,

@@ -50,8 +50,11 @@ async def test_a_fork_server_that_ends_in_the_wrong_moment_costs_one_try(
             await until(lambda: psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
             with monkeypatch.context() as patch:
                 patch.setattr(server, "_is_serving", lambda _pid: True)
+                patch.setattr(tempfile, "tempdir", str(tmp_path))
                 with pytest.raises(OSError, match="the fork server ended while it made a process for a"):
                     server.spawn("a")
+            left = list(tmp_path.iterdir())  # noqa: ASYNC240 - a folder in memory
+            assert not left, "multiprocess made a fork server of its own, with a socket"
             async with stage(server, tmp_path) as lives:
                 await lives.start("idle").ready()
                 assert not multiprocess.active_children()
