@@ -29,7 +29,8 @@ ROOMS_OF_ACTORS = {
     "connections": {"runtime", "connections"},
     "consumers": {"runtime", "consumers"},
     "exchange": {"runtime", "exchange"},
-    "commands": {"runtime", "exchange", "commands"},
+    "client": {"runtime", "client"},
+    "commands": {"runtime", "exchange", "client", "commands"},
 }
 
 

@@ -34,7 +34,7 @@ from protocols.errors import (
 from protocols.feed_state import FeedInput, FeedState, next_state
 from protocols.upbit.decoding import FrameDecoder
 from protocols.upbit.limits import ConnectLimit, MessageLimits
-from protocols.upbit.messages import ErrorFrame, SubscriptionList
+from protocols.upbit.messages import ErrorFrame, SubscriptionEntry, SubscriptionList
 from protocols.upbit.refusals import Remedy, remedy_of
 from protocols.upbit.subscriptions import SubscriptionPlan
 from protocols.upbit.topics import Topic, parse_topic
@@ -44,6 +44,16 @@ STABLE_AFTER_S: Final = 1.0
 """The first attempt after a loss is made at once, unless the loss before it was so recent. Even an exchange that drops
 each connection after this time is dialled once a second, a fifth of what it allows."""
 
+UNWANTED_S: Final = 0.5
+"""How long a connection stays whose topics nobody wants any more. The exchange would send them for ever, and takes no
+request without any; somebody who changes from one want to another is quicker than this."""
+
+LIST_TIMEOUT_S: Final = 10.0
+LIST_PATIENCE_S: Final = 2.0
+"""Longest wait for a permit to ask for the list; whoever asks is told to come back when it would be longer."""
+
+LIST_AGAIN_S: Final = 0.02
+
 REPORT_ONE_IN: Final = 100
 """After the first frame that could not be read, so many more until the next is logged; all are counted."""
 
@@ -51,6 +61,10 @@ MIN_WAIT_S: Final = {429: 1.0, 418: 10.0, 503: 1.0}
 """Shortest wait after a handshake refused with this status, when the answer does not say how long."""
 
 DialExchange = Callable[[trio.Nursery], Awaitable[Connection]]
+
+
+class Unwanted(ConnectionLost):
+    """The connection was given up by us: nobody wants what it brings."""
 
 
 class Feed:
@@ -98,6 +112,12 @@ class Feed:
             first_s=settings.backoff_first_s, cap_s=settings.backoff_cap_s, reset_after_s=STABLE_AFTER_S, rng=rng
         )
         self._wants_changed = trio.Event()
+        self._connection: Connection | None = None
+        self._listing = trio.Lock()
+        self._listed = trio.Event()
+        self._list: tuple[SubscriptionEntry, ...] = ()
+        self._lists_asked = self._lists_answered = 0
+        self._unwanted_s = float("inf")
         self._received_s = 0.0
         self._state = FeedState.IDLE
         self._failures = 0
@@ -118,6 +138,36 @@ class Feed:
             "subscribed": sorted(topic.key for topic in self._plan.sent),
         }
 
+    async def list_subscriptions(self) -> dict[str, object]:
+        """Ask the exchange what it sends on this connection; return its answer as `entries`.
+
+        Where it takes no request now, `retry_after_s` says when to ask again. Those who ask at the same time share one
+        request. Where nothing was ever asked for on this connection, nothing is sent, and no question is needed.
+
+        Raises:
+            ConnectionLost: there is no connection, or it ended, or no answer came in time.
+        """
+        asked_before = self._lists_asked
+        async with self._listing:
+            with trio.move_on_after(LIST_TIMEOUT_S):
+                while self._lists_answered <= asked_before:
+                    connection, listed = self._connection, self._listed
+                    if connection is None:
+                        raise ConnectionLost("there is no connection to the exchange now; ask again")
+                    now_s = trio.current_time()
+                    wait_s = self._plan.permit_at_s(now_s) - now_s
+                    if self._plan.is_clear:
+                        return {"entries": ()}
+                    if wait_s > LIST_PATIENCE_S:
+                        return {"retry_after_s": wait_s}
+                    if not self._plan.is_audited and not await self._ask_for_list(connection):
+                        # A change of the wants goes first, as soon as it may.
+                        await trio.sleep(max(wait_s, LIST_AGAIN_S))
+                        continue
+                    await listed.wait()
+                return {"entries": self._list}
+        raise ConnectionLost(f"the exchange did not answer LIST_SUBSCRIPTIONS within {LIST_TIMEOUT_S:g} s; ask again")
+
     async def run(self) -> None:
         """Keep a connection alive until cancelled.
 
@@ -134,6 +184,11 @@ class Feed:
             except AuthenticationError:
                 self._enter(FeedInput.KEYS_REFUSED)
                 raise
+            except Unwanted:
+                # Nobody is told: nobody had anything from it. The next one begins a new epoch as always.
+                self._counters.add("connections_unwanted")
+                self._enter(FeedInput.LOST)
+                continue
             self._note_loss()
             self._counters.add("connections_lost")
             self._log.warning("feed.down", reason=reason, epoch=self._publisher.epoch)
@@ -175,11 +230,15 @@ class Feed:
             async with trio.open_nursery() as nursery:
                 connection = await self._dial(nursery)
                 try:
+                    self._connection = connection
                     await self._serve(connection, nursery)
                 finally:
+                    self._connection = None
+                    self._listed.set()
+                    self._listed = trio.Event()
                     self._plan.connection_closed()
                     await connection.aclose()
-        except* AuthenticationError as errors:
+        except* (AuthenticationError, Unwanted) as errors:
             raise next(leaves(errors)) from None
         except* ConnectionLost as errors:
             error = next(leaves(errors))
@@ -192,6 +251,7 @@ class Feed:
     async def _serve(self, connection: Connection, nursery: trio.Nursery) -> None:
         now_s = trio.current_time()
         self._received_s = now_s
+        self._unwanted_s = float("inf")
         self._router.begin_connection()
         self._router.unseen = {}
         self._plan.connection_opened(now_s=now_s)
@@ -247,6 +307,7 @@ class Feed:
                 self._publisher.report_problem(topic.key, f"the exchange refused it: {said}")
             self._wants_changed.set()
         elif isinstance(answer, SubscriptionList):
+            self._note_list(answer.result)
             result = self._plan.audit(answer)
             self._counters.add("audits")
             if not result.is_clean:
@@ -278,9 +339,23 @@ class Feed:
                 self._log.warning("feed.silent_topic", topic=topic.key, waited_s=waited_s)
                 self._publisher.report_problem(topic.key, reason)
             check_s = self._plan.next_check_s(now_s=now_s)
-            with trio.move_on_at(float("inf") if check_s is None else check_s):
+            with trio.move_on_at(min(float("inf") if check_s is None else check_s, self._unwanted_at_s(now_s))):
                 await self._wants_changed.wait()
             self._wants_changed = trio.Event()
+
+    def _unwanted_at_s(self, now_s: float) -> float:
+        """When this connection is to be given up.
+
+        Raises:
+            Unwanted: now.
+        """
+        if not self._plan.is_unwanted:
+            self._unwanted_s = float("inf")
+        elif now_s >= self._unwanted_s:
+            raise Unwanted("nobody wants what it brings")
+        else:
+            self._unwanted_s = min(self._unwanted_s, now_s + UNWANTED_S)
+        return self._unwanted_s
 
     async def _send(self, connection: Connection, frame: bytes) -> None:
         with trio.move_on_after(SEND_TIMEOUT_S):
@@ -294,9 +369,21 @@ class Feed:
         """From time to time, ask the exchange what it thinks is subscribed: it acknowledges nothing by itself."""
         while True:
             await trio.sleep(self._settings.audit_interval_s)
-            frame = self._plan.audit_frame(now_s=trio.current_time(), ticket=_ticket())
-            if frame is not None:
-                await self._send(connection, frame)
+            await self._ask_for_list(connection)
+
+    async def _ask_for_list(self, connection: Connection) -> bool:
+        """Send LIST_SUBSCRIPTIONS; return whether that could be sent now."""
+        frame = self._plan.audit_frame(now_s=trio.current_time(), ticket=_ticket())
+        if frame is None:
+            return False
+        self._lists_asked += 1
+        await self._send(connection, frame)
+        return True
+
+    def _note_list(self, entries: tuple[SubscriptionEntry, ...]) -> None:
+        self._list, self._lists_answered = entries, self._lists_asked
+        self._listed.set()
+        self._listed = trio.Event()
 
 
 def refusal_of(key: str, served: Collection[str], *, other: str) -> str:

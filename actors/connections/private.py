@@ -135,11 +135,15 @@ async def _serve(actor: Actor, settings: PrivateSettings, dialler: PrivateDialle
         watch=actor.watch_input,
     )
 
+    async def answer_list(_request: Request) -> object:
+        return await feed.list_subscriptions()
+
     async def answer_state(_request: Request) -> object:
         return feed.describe()
 
     actor.publisher.refuse = partial(refusal_of, served=PRIVATE_TYPES, other="public")
     actor.on_request("state", answer_state)
+    actor.on_request("list_subscriptions", answer_list)
     actor.ready()
     while True:
         try:

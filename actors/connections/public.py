@@ -59,11 +59,15 @@ async def run(actor: Actor, settings: PublicSettings) -> None:
         async def answer_markets(request: Request) -> object:
             return await rest.markets(max_age_s=_read_arguments(request).max_age_s)
 
+        async def answer_list(_request: Request) -> object:
+            return await feed.list_subscriptions()
+
         async def answer_state(_request: Request) -> object:
             return feed.describe()
 
         actor.on_request("markets", answer_markets)
         actor.on_request("state", answer_state)
+        actor.on_request("list_subscriptions", answer_list)
         actor.ready()
         await feed.run()
 

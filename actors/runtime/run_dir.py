@@ -11,6 +11,10 @@ from protocols.errors import SettingsError
 CONTROL_SOCKET: Final = "control.sock"
 """The supervisor's own; every other socket there is an actor's."""
 
+BORROWED: Final = "started-by-a-program"
+"""There when the last tree in a run directory was one that ends with the program that started it: then any program
+that was attached to it may start the next one, while a tree of its owner's comes back when the owner says so."""
+
 CONNECT_S: Final = 5.0
 
 
@@ -44,7 +48,7 @@ def find_actor(run_dir: Path, actor: str) -> Path:
     """
     known = actors_in(run_dir)
     # A supervisor that was killed leaves its sockets behind; those of one life need not be those of the next.
-    served = [name for name in known if _is_served(socket_of(run_dir, name))]
+    served = [name for name in known if is_served(socket_of(run_dir, name))]
     if not served:
         raise SettingsError(
             f"no tree runs in {run_dir}; start one with `upbitd run`, or name its directory with --run-dir"
@@ -54,8 +58,8 @@ def find_actor(run_dir: Path, actor: str) -> Path:
     return socket_of(run_dir, actor)
 
 
-def _is_served(path: Path) -> bool:
-    """Whether somebody listens."""
+def is_served(path: Path) -> bool:
+    """Whether somebody listens on this socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(CONNECT_S)
         try:

@@ -7,7 +7,7 @@ Market data are float64, as the exchange documents them; ids and times are int64
 what belongs to an account (`MyOrder`, `MyAsset`) is `Decimal`, straight from the digits on the wire.
 
 Names that other parts of the exchange's API use for the same thing work as read-only aliases: `symbol` and `market`
-for `code`, `side` (`bid`/`ask`) for `ask_bid`, `ord_type` for `order_type`.
+for `code`, `side` (`bid`/`ask`) for `ask_bid`, `ord_type` for `order_type`, `timestamp_ms` for `timestamp`.
 
 Source: docs.upbit.com, WebSocket reference (ticker, trade, orderbook, candle, myOrder, myAsset, announcement,
 list-subscriptions, errors), read 2026-10.
@@ -27,7 +27,17 @@ SNAPSHOT: Final = "SNAPSHOT"
 REALTIME: Final = "REALTIME"
 
 
-class _OfMarket(Struct, frozen=True):
+class _OfExchange(Struct, frozen=True):
+    """What every message has."""
+
+    @property
+    def timestamp_ms(self) -> int:
+        """The exchange's time of this message, in milliseconds since the epoch, UTC; the same as `timestamp`."""
+        sent: int = self.timestamp  # type: ignore[attr-defined]  # a field of each message, in a place of its own
+        return sent
+
+
+class _OfMarket(_OfExchange, frozen=True):
     """What every message about one market has: its code, and the other two names of it."""
 
     code: str
@@ -240,7 +250,7 @@ class Asset(Struct, array_like=True, frozen=True, gc=False):
         return self.balance + self.locked
 
 
-class MyAsset(Struct, array_like=True, tag_field="kind", tag="myAsset", frozen=True, gc=False):
+class MyAsset(_OfExchange, array_like=True, tag_field="kind", tag="myAsset", frozen=True, gc=False):
     """Balances that changed, absolute; currencies that did not change are not listed, and there is no snapshot."""
 
     asset_uuid: str
@@ -255,7 +265,7 @@ class MyAsset(Struct, array_like=True, tag_field="kind", tag="myAsset", frozen=T
         return "myAsset"
 
 
-class Announcement(Struct, array_like=True, tag_field="kind", tag="announcement", frozen=True, gc=False):
+class Announcement(_OfExchange, array_like=True, tag_field="kind", tag="announcement", frozen=True, gc=False):
     """A notice of the exchange; category `maintenance` is the machine-readable warning of downtime."""
 
     event_type: str

@@ -8,7 +8,8 @@ and a close. What follows, and holds here:
 - changes that come close together go out as one request;
 - a topic from which data came on this connection is asked for again with `is_only_realtime`, so that it gets no second
   snapshot; one that is new, or whose snapshot is still out, is asked for with its snapshot;
-- an empty union cannot be sent (`NO_TYPE` would close the socket): then nothing is sent and the plan is `idle`;
+- an empty union cannot be sent (`NO_TYPE` would close the socket): then nothing is sent and the plan is `idle`; whoever
+  holds the connection may close it, since the exchange goes on sending (`is_unwanted`);
 - a wanted topic without a snapshot in time is named once;
 - after a refusal the plan goes back to what worked, and finds out which of the new topics was to blame.
 
@@ -99,6 +100,21 @@ class SubscriptionPlan:
         return not self._target
 
     @property
+    def is_clear(self) -> bool:
+        """Whether nothing is subscribed on this connection, and nothing is to be."""
+        return not self.sent and not self._is_pending
+
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether all that this connection is subscribed to is wanted no more; only closing it ends that."""
+        return bool(self.sent) and not self.wanted
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether an answer to LIST_SUBSCRIPTIONS is awaited."""
+        return self._audited is not None
+
+    @property
     def _is_pending(self) -> bool:
         target = self._target
         return (
@@ -152,7 +168,7 @@ class SubscriptionPlan:
         if not self._is_pending:
             self._due_s = None
             return None
-        if now_s < self._permit_at_s(now_s):
+        if now_s < self.permit_at_s(now_s):
             return None
         self._limits.take(now_s)
         target = self._target
@@ -168,7 +184,7 @@ class SubscriptionPlan:
         times = [asked_s + self._snapshot_timeout_s for asked_s in self._asked_s.values()]
         times.append(self._search.retrial_s(self.wanted))
         if self._is_pending:
-            times.append(self._permit_at_s(now_s))
+            times.append(self.permit_at_s(now_s))
         trial_s = self._search.next_trial_s(self.wanted)
         if trial_s < math.inf and self._doubtful_s:
             times.append(min(self._doubtful_s.values()) + ACCEPTED_AFTER_S)
@@ -286,7 +302,8 @@ class SubscriptionPlan:
         if topic.type in MARKET_TYPES:
             self._asked_s.setdefault(topic, now_s)
 
-    def _permit_at_s(self, now_s: float) -> float:
+    def permit_at_s(self, now_s: float) -> float:
+        """The earliest time at which the next message may be sent."""
         settled_s = now_s if self._due_s is None else self._due_s
         return max(settled_s, self._limits.permit_at_s(now_s))
 

@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 import trio
@@ -24,13 +25,18 @@ from supervisor.specs.overrides import take_environment
 from supervisor.specs.settings import Settings, default_settings_file, load_settings
 from supervisor.startup.name_clash import check_names
 
+STDIN_FD: Final = 0
+
 
 @click.command()
 @click.option("-c", "--config", "file", metavar="FILE", help="Settings file; the default one comes with upbitd.")
 @click.option("--set", "overrides", metavar="TABLE.KEY=VALUE", multiple=True, help="Override one setting; repeatable.")
 @click.option("--events", metavar="FILE", help="Where lifecycle events go; default RUN_DIR/lifecycle.jsonl.")
+@click.option("--until-eof", is_flag=True, help="Stop as well when stdin ends: the tree of a program that started it.")
 @run_dir_option
-def run(file: str | None, overrides: tuple[str, ...], events: str | None, run_dir: str | None) -> int:
+def run(
+    file: str | None, overrides: tuple[str, ...], events: str | None, *, until_eof: bool, run_dir: str | None
+) -> int:
     """Run the supervised tree in the foreground until SIGINT, SIGTERM or `upbitd stop`; SIGHUP reloads the settings.
 
     Settings come from FILE, then from variables such as UPBITD_EXCHANGE__WEBSOCKET_URL, then from --set.
@@ -48,12 +54,13 @@ def run(file: str | None, overrides: tuple[str, ...], events: str | None, run_di
         opened = open_run_dir(directory)
         with opened.locked(), stacks_on_request():
             opened.remove_stale_sockets()
+            opened.mark_borrowed(until_eof)
             file_of_events = Path(events) if events else opened.lifecycle_file
             with open_records(settings, events=file_of_events, crashes=opened.crashes) as records:
                 run_whole = partial(
                     run_tree, settings, opened, records=records, stop=trio.Event(), reread=reread, notify=notify
                 )
-                end = trio.run(run_until_stopped, run_whole, terminal, notify)
+                end = trio.run(partial(run_until_stopped, run_whole, terminal, notify, until_eof=until_eof))
     return exit_code_of(end)
 
 
@@ -82,7 +89,11 @@ def _closing(notify: Notifier | None) -> Iterator[Notifier | None]:
 
 
 async def run_until_stopped(
-    run_whole: Callable[..., Awaitable[None]], terminal: Terminal, notify: Notifier | None
+    run_whole: Callable[..., Awaitable[None]],
+    terminal: Terminal,
+    notify: Notifier | None,
+    *,
+    until_eof: bool = False,
 ) -> str:
     """Run a tree until a signal, a command, or its own rules stop it; return why it stopped, in the machine's words.
 
@@ -90,13 +101,25 @@ async def run_until_stopped(
         run_whole: `run_tree` with all that it needs, to be started in a nursery.
         terminal: as it was at the start.
         notify: the service manager; None when there is none.
+        until_eof: whether the end of stdin stops the tree too.
     """
     with stop_signals() as signals:
         async with trio.open_nursery() as watching:
             async with trio.open_nursery() as running:
                 operator: Operator = await running.start(run_whole)
                 watching.start_soon(partial(act_on_signals, signals, operator, terminal=terminal, notify=notify))
+                if until_eof:
+                    watching.start_soon(_stop_at_eof, operator)
             watching.cancel_scope.cancel()
     if notify is not None:
         notify.stopping()
     return operator.tree.machine.end
+
+
+async def _stop_at_eof(operator: Operator) -> None:
+    """Stop the tree in order when whoever holds the other end of stdin is gone, however it ended."""
+    async with trio.lowlevel.FdStream(os.dup(STDIN_FD)) as stdin:
+        with suppress(trio.BrokenResourceError):
+            while await stdin.receive_some():
+                pass
+    operator.ask_to_stop()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from actors.runtime.run_dir import CONTROL_SOCKET, socket_of
+from actors.runtime.run_dir import BORROWED, CONTROL_SOCKET, socket_of
 from protocols.errors import SettingsError
 
 MAX_SOCKET_PATH_BYTES: Final = 100
@@ -92,6 +92,18 @@ class RunDir:
             raise SettingsError(
                 f"{error.filename or self.path} cannot be removed: {error.strerror}; choose another --run-dir"
             ) from error
+
+    def mark_borrowed(self, is_borrowed: bool) -> None:
+        """Say for the clients whether this tree belongs to a program that started it.
+
+        Raises:
+            SettingsError: that cannot be written.
+        """
+        marker = self.path / BORROWED
+        try:
+            marker.touch(0o600) if is_borrowed else marker.unlink(missing_ok=True)
+        except OSError as error:
+            raise SettingsError(f"{marker} cannot be written: {error.strerror}; choose another --run-dir") from error
 
     def listen(self, path: Path) -> socket.socket:
         """Return a listening Unix socket of mode 0600; a file that a dead supervisor left is replaced.

@@ -73,6 +73,7 @@ class Dial:
         progressed: told how many items were taken, each time more are asked for and each time `watch` asks.
         watch: asks from time to time, while the link is open, whether items wait in it.
         note: gets the header of the newest event of each read.
+        told: hears each `Welcome` and `Accepted` as it is read, before the items that came with it are handed out.
 
     Attributes:
         continuity: proof that nothing was missed, or what.
@@ -90,6 +91,7 @@ class Dial:
         progressed: Callable[[int], None] | None = None,
         watch: Watch | None = None,
         note: Note = note_nowhere,
+        told: Callable[[Welcome | Accepted], None] | None = None,
     ) -> None:
         self._path = path
         self._client = client
@@ -107,6 +109,9 @@ class Dial:
         self._splitter = FrameSplitter()
         self._send_lock = trio.Lock()
         self._wants = Wants(0, ())
+        self._told = told
+        self._declared: frozenset[str] = frozenset()
+        self._leaving: dict[str, int] = {}
         self._waiting: deque[Item] = deque()
         self._is_up: bool | None = None
         self._is_parked = False
@@ -144,12 +149,23 @@ class Dial:
             raise UsageError(f"{self._client}: the link to {self._path.name} is closed; dial a new one")
         before = {want.topic for want in self._wants.wants}
         self._wants = Wants(self._wants.version + 1, tuple(wants))
-        for topic in before - {want.topic for want in self._wants.wants}:
-            self.continuity.forget(topic)
-        if self._stream is not None:
+        if self._stream is None:
+            for topic in before - {want.topic for want in self._wants.wants}:
+                self.continuity.forget(topic)
+        else:
             # A link that breaks here is dialled again by its reader, which declares the newest wants.
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 await self._declare_wants(self._stream)
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether the link stands at this moment."""
+        return self._stream is not None
+
+    @property
+    def wants_version(self) -> int:
+        """Version of the wants that were declared last; the other side holds them once it has accepted it."""
+        return self._wants.version
 
     async def want_topics(
         self, *topics: str, delivery: Delivery = "every", sample_ms: int = 0, preference: Preference = "both"
@@ -232,6 +248,7 @@ class Dial:
         stream = await trio.open_unix_socket(str(self._path))
         try:
             self._splitter = FrameSplitter()
+            self._declared = frozenset()
             self._resumed = {want.topic for want in self._wants.wants} if self.server is not None else set()
             await self._send(stream, Hello(self._client, os.getpid()))
             await self._declare_wants(stream)
@@ -250,6 +267,11 @@ class Dial:
         sent_version = -1
         while sent_version != self._wants.version:
             wants = self._wants
+            # What is under way of a topic that leaves belongs to no want any more, not even to one of the same topic
+            # that is declared behind it.
+            topics = frozenset(want.topic for want in wants.wants)
+            self._leaving.update(dict.fromkeys(self._declared - topics, wants.version))
+            self._declared = topics
             await self._send(stream, wants)
             sent_version = wants.version
 
@@ -271,6 +293,8 @@ class Dial:
                 message = decode(payload)
                 if message.__class__ is not Event:
                     self._read_marker(message)
+                elif self._leaving and message.topic in self._leaving:
+                    self._counters.add("events_late")
                 elif message.origin == CACHED and self._knows(message):
                     self._counters.add("events_known")
                 else:
@@ -308,7 +332,9 @@ class Dial:
         )
 
     def _read_marker(self, message: Welcome | Accepted | Down | Up | Gap | WantProblem | Reply) -> None:
-        if isinstance(message, Welcome):
+        if isinstance(message, Accepted):
+            self._settle(message.version)
+        elif isinstance(message, Welcome):
             self.server = message
             self._epoch = message.epoch
             if message.link in {"up", "none"}:
@@ -326,6 +352,14 @@ class Dial:
         elif isinstance(message, WantProblem):
             self._log.warning("channel.want_problem", topic=message.topic, reason=message.reason)
             self._waiting.append(message)
+        if self._told is not None and isinstance(message, Welcome | Accepted):
+            self._told(message)
+
+    def _settle(self, version: int) -> None:
+        """Wants of this version are held: nothing more comes of what had left by then, and its numbering is over."""
+        for topic in [topic for topic, left in self._leaving.items() if left <= version]:
+            del self._leaving[topic]
+            self.continuity.forget(topic)
 
     def _go_up(self, epoch: int) -> None:
         self._epoch = epoch
@@ -348,6 +382,7 @@ class Dial:
         if self._stream is not None:
             self._stream.socket.close()
             self._stream = None
+            self._settle(self._wants.version)
             if trio.current_time() - self._dialled_s >= STABLE_AFTER_S:
                 self._redial_s = 0.0
         if self._is_up:

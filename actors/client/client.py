@@ -1,0 +1,268 @@
+"""`WebSocketClient`: the exchange's data in an owner's own program, on asyncio and on trio alike."""
+
+import os
+import time
+import weakref
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
+
+from actors.client.callbacks import AnyCallback, Callback
+from actors.client.errors import RateLimitExceededError, SubscriptionError, WebSocketConnectionError
+from actors.client.health import ClientHealth, health_of, state_of
+from actors.client.hosts import Host, current_host
+from actors.client.lane import Lane
+from actors.client.reports import ErrorReport, GapReport, StateReport
+from actors.client.subscribing import Subscribing
+from actors.client.subscription import Subscription
+from actors.client.switchboard import Switchboard
+from actors.client.wishes import Key, Server, Wish, check_symbols
+from actors.runtime.run_dir import find_run_dir
+from protocols.errors import UpbitdError
+from protocols.upbit.messages import SubscriptionEntry
+
+if TYPE_CHECKING:
+    from actors.client.engine.engine import Engine, Member
+
+CALLBACK_END_S: Final = 2.0
+"""How long a clean-up waits for callbacks that it has cancelled, or that run in threads and cannot be."""
+
+
+class WebSocketClient(Subscribing):
+    """One client of the running tree: subscriptions that live and end together.
+
+        client = WebSocketClient("price_monitor")
+        await client.subscribe_ticker(["KRW-BTC"], lambda ticker: print(ticker.trade_price))
+        ...
+        await client.cleanup()
+
+    Or `async with WebSocketClient("price_monitor") as client:`. Making one does nothing yet, so it may be done outside
+    a loop; the first subscription attaches it to the tree of the run directory, and starts one of this process's own,
+    with connection actors only, where none runs (`UPBITD_AUTOSTART=0` forbids that).
+
+    Subscriptions are told apart by type, and candles by unit as well. A second one of the same kind replaces the first
+    one's markets and callback at one point in time; others are not touched. All clients of all programs share one
+    connection to the exchange. After an outage, of the exchange, an actor or the whole tree, a client is attached
+    again with all that it wanted, and `on_gap` tells what it missed.
+
+    Callbacks run in the program's own loop, one at a time for each subscription, in order. What they raise is counted
+    and logged, and harms nobody. One that takes long should be async, or run in a thread (`in_thread=True`).
+
+    Args:
+        name: for logs and reports; two clients may have the same.
+        run_dir: of the tree; `UPBITD_RUN_DIR` or the user's own when it is not given.
+
+    Raises:
+        ValueError: the name is empty, or no text.
+    """
+
+    def __init__(self, name: str, *, run_dir: str | Path | None = None) -> None:
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"a client needs a name, such as WebSocketClient('price_monitor'); got {name!r}")
+        self.name = name.strip()
+        self._run_dir = find_run_dir(None if run_dir is None else os.fspath(run_dir), os.environ)
+        self._began_ns = time.monotonic_ns()
+        self._board = Switchboard(self.name)
+        self._engine: Engine | None = None
+        self._member: Member | None = None
+        self._finalizer: weakref.finalize[..., WebSocketClient] | None = None
+        self._turns: dict[Key, int] = {}
+        self._left: Any = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<WebSocketClient {self.name!r}, {state_of(self._board)}, {self.get_subscription_count()} subscriptions>"
+        )
+
+    async def __aenter__(self) -> Self:
+        self._check_open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.cleanup()
+
+    async def unsubscribe_symbols(self, symbols: Iterable[str], type: str | None = None) -> None:  # noqa: A002 - the exchange's word
+        """Take these markets out of all subscriptions of this client, or of those of one type.
+
+        Args:
+            symbols: markets; those that it does not have are ignored.
+            type: such as `ticker` or `candle.1m`; all when it is not given.
+        """
+        gone = set(check_symbols("unsubscribe_symbols", symbols))
+        self._check_open()
+        for lane in [lane for key, lane in self._board.lanes.items() if type in {None, key.type, key.name}]:
+            kept = tuple(symbol for symbol in lane.wish.symbols if symbol not in gone)
+            if len(kept) < len(lane.wish.symbols):
+                await self.change(lane, lane.wish.with_symbols(kept))
+
+    # Asking.
+
+    def get_active_symbols(self, type: str | None = None) -> frozenset[str]:  # noqa: A002 - the exchange's word
+        """Return the markets of all subscriptions of this client, or of those of one type."""
+        return frozenset(
+            symbol
+            for key, lane in tuple(self._board.lanes.items())
+            if type in {None, key.type, key.name}
+            for symbol in lane.wish.symbols
+        )
+
+    def get_subscription_count(self) -> int:
+        """Return how many subscriptions this client has: one for each type, and for each unit of candles."""
+        return len(self._board.lanes)
+
+    async def list_subscriptions(self, connection: Server = "public") -> tuple[SubscriptionEntry, ...]:
+        """Ask the exchange what it sends on the connection that all clients share.
+
+        Args:
+            connection: `public` or `private`.
+
+        Raises:
+            RateLimitExceededError: no request is left in this second or minute.
+            WebSocketConnectionError: there is no connection, or no answer.
+        """
+        host, engine, member = self._attach()
+        await host.result_of(engine.call(partial(engine.open_link, member, connection)))
+        place = engine.place(self._run_dir)
+        try:
+            answer = await host.result_of(engine.call(partial(place.ask, connection, "list_subscriptions")))
+        except (UpbitdError, OSError) as error:
+            raise WebSocketConnectionError(f"{connection}: {error}") from None
+        listed = msgspec.convert(answer, Listed)
+        if listed.retry_after_s is not None:
+            raise RateLimitExceededError(
+                f"{connection}: the exchange takes no request for {listed.retry_after_s:.1f} s; ask again then",
+                retry_after_s=listed.retry_after_s,
+            )
+        return listed.entries
+
+    def is_connected(self) -> bool:
+        """Return whether every connection that this client uses works; False before it uses one."""
+        return state_of(self._board) == "live"
+
+    def health(self) -> ClientHealth:
+        """Return the client's figures, as they are now."""
+        member = self._member
+        links = () if member is None else tuple(member.links.values())
+        return health_of(
+            self._board, began_ns=self._began_ns, merged_on_the_way=sum(link.dial.continuity.merged for link in links)
+        )
+
+    # Being told.
+
+    def on_gap(self, callback: AnyCallback) -> None:
+        """Call this with a `GapReport` whenever events were missed: after an outage, or by a callback too slow."""
+        Callback(callback, None)
+        self._board.listeners[GapReport].append(callback)
+
+    def on_state(self, callback: AnyCallback) -> None:
+        """Call this with a `StateReport` whenever a connection changes its state."""
+        Callback(callback, None)
+        self._board.listeners[StateReport].append(callback)
+
+    def on_error(self, callback: AnyCallback) -> None:
+        """Call this with an `ErrorReport` whenever a callback fails or a subscription is not served."""
+        Callback(callback, None)
+        self._board.listeners[ErrorReport].append(callback)
+
+    # Ending.
+
+    async def cleanup(self) -> None:
+        """End all subscriptions; no callback begins after this. Twice is fine, and so is being cancelled.
+
+        Callbacks that are waiting for something are cancelled. The client cannot be used again; make a new one.
+        """
+        busy = self._board.close()
+        engine, member = self._engine, self._member
+        if engine is None or member is None:
+            return
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        if self._left is None:
+            self._left = engine.call(partial(engine.leave, member))
+        await current_host().result_of(self._left)
+        until_s = time.monotonic() + CALLBACK_END_S
+        for lane in busy:
+            while lane.is_busy and await lane.rested.wait(max(0.0, until_s - time.monotonic())):
+                pass
+
+    # For `Subscription`.
+
+    async def change(self, lane: Lane, wish: Wish) -> None:
+        """Give a subscription other markets; without any it ends."""
+        host, engine, member = self._attach()
+        place = engine.place(self._run_dir)
+        added = tuple(symbol for symbol in wish.symbols if symbol not in lane.wish.symbols)
+        await host.result_of(engine.call(partial(place.check_markets, wish.key.name, added)))
+        if lane.is_active:
+            self._board.change_lane(lane, wish)
+            await self._declare(host, engine, member, wish.server)
+
+    async def end(self, lane: Lane) -> None:
+        """End a subscription."""
+        host, engine, member = self._attach()
+        self._board.end_lane(lane)
+        await self._declare(host, engine, member, lane.wish.server)
+
+    # Inside.
+
+    async def _subscribe(self, wish: Wish, callback: object, *, in_thread: bool) -> Subscription:
+        self._check_open()
+        known = self._board.lanes.get(wish.key)
+        if not wish.topics:
+            if known is None:
+                raise SubscriptionError(f"{wish.key.name}: no symbols; name at least one, such as ['KRW-BTC']")
+            subscription = Subscription(self, known)
+            await self.end(known)
+            return subscription
+        call = None if callback is None else Callback(callback, self)  # type: ignore[arg-type]  # it checks that itself
+        if in_thread and (call is None or call.is_async):
+            raise SubscriptionError(f"{wish.key.name}: in_thread needs a plain callback; an async one needs no thread")
+        turn = self._turns[wish.key] = self._turns.get(wish.key, 0) + 1
+        host, engine, member = self._attach()
+        await host.result_of(engine.call(partial(engine.open_link, member, wish.server)))
+        place = engine.place(self._run_dir)
+        await host.result_of(engine.call(partial(place.check_markets, wish.key.name, wish.symbols)))
+        self._check_open()
+        lane = Lane(self._board, host, wish, call, in_thread=in_thread)
+        if turn != self._turns[wish.key]:
+            # A later call has been made meanwhile: that one holds, whichever of the two was quicker.
+            lane.end()
+            return Subscription(self, lane)
+        lane = self._board.set_lane(lane)
+        subscription = Subscription(self, lane)
+        await self._declare(host, engine, member, wish.server)
+        return subscription
+
+    async def _declare(self, host: Host, engine: "Engine", member: "Member", server: Server) -> None:
+        await host.result_of(engine.call(partial(engine.declare, member, server)))
+
+    def _attach(self) -> tuple[Host, "Engine", "Member"]:
+        self._check_open()
+        host = current_host()
+        self._board.bind(host)
+        if self._engine is None or self._member is None or self._member.has_left:
+            from actors.client.engine.engine import join  # noqa: PLC0415 - what it imports takes a while
+
+            self._engine, self._member = join(self.name, self._run_dir, self._board)
+            self._board.run_in_thread = self._engine.run_in_thread
+            self._finalizer = weakref.finalize(self, self._engine.forget, self._member)
+            self._finalizer.atexit = False
+        self._member.host = host
+        return host, self._engine, self._member
+
+    def _check_open(self) -> None:
+        if self._board.is_closed:
+            raise SubscriptionError(f"client {self.name!r} was cleaned up; make a new WebSocketClient")
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """An actor's answer to `list_subscriptions`: the exchange's list, or when to ask again."""
+
+    entries: tuple[SubscriptionEntry, ...] = ()
+    retry_after_s: float | None = None

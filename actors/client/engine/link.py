@@ -1,0 +1,155 @@
+"""One client's link to one connection actor, for as long as the client lives."""
+
+import weakref
+from pathlib import Path
+from typing import Final, cast
+
+import trio
+from structlog.typing import FilteringBoundLogger
+
+from actors.client.engine.log import LinkLog
+from actors.client.errors import AuthenticationError, SubscriptionError, WebSocketConnectionError
+from actors.client.switchboard import Switchboard
+from actors.client.wishes import Server
+from actors.runtime.channel.dialling import Dial
+from actors.runtime.process.counters import Counters
+from actors.runtime.run_dir import socket_of
+from protocols.channel.messages import Accepted, WantProblem, Welcome
+
+ANSWER_S: Final = 10.0
+"""How long an actor may take to answer; one that is being restarted needs well under a second."""
+
+KEYS_S: Final = 10.0
+"""How long the first handshake with the keys may take."""
+
+
+class Link:
+    """Reads one link and tells a switchboard what came; declares what that one wants.
+
+    The switchboard is held weakly, so that a forgotten client's link ends.
+    """
+
+    def __init__(self, run_dir: Path, server: Server, board: Switchboard, client: str) -> None:
+        self.server: Server = server
+        self.counters = Counters()
+        self._board = weakref.ref(board)
+        self._log = LinkLog(client)
+        self.dial = Dial(
+            socket_of(run_dir, server),
+            client,
+            self.counters,
+            cast("FilteringBoundLogger", self._log),
+            told=self._hear,
+        )
+        self.detached_s = 0.0
+        self._accepted = 0
+        self._refused: dict[str, str] = {}
+        self._news = trio.Event()
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether the link stands."""
+        return self.dial.is_attached
+
+    async def run(self) -> None:
+        """Read until the client is gone or the link is closed."""
+        async with self.dial:
+            while items := await self.dial.receive():
+                board = self._board()
+                if board is None:
+                    return
+                for item in items:
+                    if isinstance(item, WantProblem) and not item.is_held:
+                        self._refused[item.topic] = item.reason
+                if board.take(self.server, items):
+                    await self.dial.want(board.wants(self.server))
+                del board, items
+
+    async def close(self) -> None:
+        """End the link; the actor frees this client's wants as soon as it sees it."""
+        await self.dial.aclose()
+        self._tell()
+
+    async def wait_welcome(self) -> None:
+        """Wait until the actor answered for the first time.
+
+        Raises:
+            WebSocketConnectionError: it did not in time.
+        """
+        with trio.move_on_after(ANSWER_S):
+            while self.dial.server is None:
+                await self._news.wait()
+            return
+        raise WebSocketConnectionError(
+            f"the actor {self.server!r} did not answer within {ANSWER_S:g} s; see `upbitd status`"
+        )
+
+    async def wait_keys(self) -> None:
+        """Wait until it is known whether the exchange takes the keys, or the connection is being tried again.
+
+        Raises:
+            AuthenticationError: it does not, or there are none; the reason names their place, never the keys.
+        """
+        with trio.move_on_after(KEYS_S):
+            while (state := self._state()) == "connecting":
+                await self._news.wait()
+            if state == "parked":
+                board = self._board()
+                reason = "" if board is None else board.connection(self.server).reason
+                raise AuthenticationError(reason or "the account cannot be used; see `upbitd status`")
+
+    async def declare(self) -> None:
+        """Declare what the client wants now, and wait until the actor holds it.
+
+        While the tree is away the wants wait for it: then this returns at once, and the link declares them when it
+        is back.
+
+        Raises:
+            SubscriptionError: the actor refused some topics; the others are held.
+        """
+        board = self._board()
+        if board is None:
+            return
+        await self.dial.want(board.wants(self.server))
+        version = self.dial.wants_version
+        with trio.move_on_after(ANSWER_S):
+            while self._accepted < version and self.dial.is_attached:
+                await self._news.wait()
+        await trio.lowlevel.checkpoint()  # Refusals came with the acceptance, and are noted by now.
+        if self._refused:
+            refused, self._refused = self._refused, {}
+            raise SubscriptionError("; ".join(f"{topic}: {why}" for topic, why in sorted(refused.items())))
+
+    def check(self) -> None:
+        """Note in the client's state when the link is gone or back; called from time to time."""
+        board = self._board()
+        if board is None:
+            return
+        if self.dial.is_attached:
+            self.detached_s = 0.0
+            return
+        self._tell()
+        if not self.detached_s:
+            self.detached_s = trio.current_time()
+        elif trio.current_time() - self.detached_s >= 1.0:
+            board.turn(self.server, "detached", f"{self.server}: the tree cannot be reached; trying again")
+
+    def _state(self) -> str:
+        board = self._board()
+        return "closed" if board is None else board.connection(self.server).state
+
+    def _hear(self, message: Welcome | Accepted) -> None:
+        board = self._board()
+        if isinstance(message, Accepted):
+            self._accepted = message.version
+        elif board is not None:
+            known = board.connection(self.server)
+            if known.state == "detached":
+                board.turn(self.server, "connecting")
+            if message.link == "none":
+                board.turn(self.server, "live")
+        self._tell()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = trio.Event()

@@ -1,0 +1,108 @@
+"""A tree of this process's own: connection actors only, started when no tree runs, and ended with this process.
+
+The supervisor's stdin is a pipe whose other end is held here. It stops the tree in order when that end is closed,
+which the kernel does even when this process is killed.
+"""
+
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+import trio
+
+import actors
+from actors.client.errors import WebSocketConnectionError
+from actors.runtime.run_dir import is_served, socket_of
+
+START_S: Final = 20.0
+LOOK_S: Final = 0.02
+STOP_S: Final = 8.0
+"""The supervisor's own limit for all of its children is 4 s."""
+
+LAST_LINES: Final = 20
+LINE_BYTES: Final = 4096
+
+_HOME: Final = Path(actors.__file__).resolve().parents[1]
+
+
+class OwnTree:
+    """One supervisor, from its start to its end."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._process: trio.Process | None = None
+        self._lines: deque[str] = deque(maxlen=LAST_LINES)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        """Start it, and wait until its public actor can be dialled.
+
+        Raises:
+            WebSocketConnectionError: it ended, or it did not come up in time; with its last words.
+        """
+        self._lines.clear()
+        settings = _HOME / "deploy" / "connections.toml"
+        command = [sys.executable, str(_HOME / "upbitd.py"), "run", "--until-eof", "-c", str(settings)]
+        process = await trio.lowlevel.open_process(
+            [*command, "--run-dir", str(self._run_dir)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # ^C in a terminal is for the user's program, which then ends this tree.
+        )
+        self._process = process
+        nursery.start_soon(self._read_output, process)
+        with trio.move_on_after(START_S):
+            while not is_served(socket_of(self._run_dir, "public")):
+                if process.poll() is not None and self._is_taken():
+                    break  # Another program was quicker: its tree is as good.
+                if process.poll() is not None:
+                    await trio.sleep(LOOK_S)  # Its last words are still to be read.
+                    raise WebSocketConnectionError(f"no tree could be started in {self._run_dir}: {self._last_words()}")
+                await trio.sleep(LOOK_S)
+            return
+        raise WebSocketConnectionError(
+            f"a tree was started in {self._run_dir} but does not answer: {self._last_words()}"
+        )
+
+    async def stop(self) -> None:
+        """Ask it to stop, wait, and kill what does not."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            await process.stdin.aclose()
+        with trio.move_on_after(STOP_S):
+            await process.wait()
+            return
+        process.kill()
+        await process.wait()
+
+    async def wait_ended(self) -> None:
+        """Wait until it has ended by itself."""
+        if self._process is not None:
+            await self._process.wait()
+
+    def _is_taken(self) -> bool:
+        return any("used by another supervisor" in line for line in self._lines)
+
+    def _last_words(self) -> str:
+        return self._lines[-1] if self._lines else "it said nothing"
+
+    async def _read_output(self, process: trio.Process) -> None:
+        """Keep the last lines; a pipe that nobody reads would stop the tree."""
+        rest = b""
+        stream = process.stdout
+        if stream is None:
+            return
+        async with stream:
+            while chunk := await stream.receive_some():
+                *lines, rest = (rest + bytes(chunk)).split(b"\n")
+                rest = rest[-LINE_BYTES:]
+                self._lines.extend(line[:LINE_BYTES].decode("utf-8", "replace") for line in lines if line.strip())

@@ -1,0 +1,104 @@
+"""asyncio as a host."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import TypeVar
+
+from actors.client.hosts.host import HostGone
+
+ResultT = TypeVar("ResultT")
+
+
+class AsyncioTask:
+    """A task of an asyncio loop; the object keeps it alive, as the loop itself does not."""
+
+    def __init__(self, task: "asyncio.Task[None]") -> None:
+        self._task = task
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller runs inside this task."""
+        return asyncio.current_task() is self._task
+
+    def cancel(self) -> None:
+        """Cancel it."""
+        self._task.cancel()
+
+    async def wait(self) -> None:
+        """Wait until it has ended, however it did."""
+        await asyncio.wait([self._task])
+
+
+class AsyncioBell:
+    """Wakes one task of an asyncio loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake who waits, or the next one who does."""
+        with suppress(RuntimeError):  # The loop is closed: nobody waits.
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for a ring; return whether there was one in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
+class AsyncioHost:
+    """One asyncio loop."""
+
+    library = "asyncio"
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether functions can still be run there."""
+        return not self.loop.is_closed()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller runs in this loop."""
+        try:
+            return asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            return False
+
+    def post(self, call: Callable[[], object]) -> None:
+        """Run a plain function soon in the loop's thread; from any thread."""
+        try:
+            self.loop.call_soon_threadsafe(call)
+        except RuntimeError:
+            raise HostGone("the asyncio loop is closed") from None
+
+    def spawn(self, work: Callable[[], Awaitable[object]]) -> AsyncioTask:
+        """Start a task that belongs to nobody."""
+
+        async def run() -> None:
+            await work()
+
+        return AsyncioTask(self.loop.create_task(run()))
+
+    def bell(self) -> AsyncioBell:
+        """Make a bell of this loop."""
+        return AsyncioBell(self.loop)
+
+    async def result_of(self, future: "Future[ResultT]") -> ResultT:
+        """Wait for what another thread works out; giving up waiting does not stop it."""
+        # Shielded: a cancelled wait would cancel the work, which goes on for others.
+        return await asyncio.shield(asyncio.wrap_future(future, loop=self.loop))
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,239 @@
+"""One subscription at work: its events wait here, and its callback is called here, in order, one at a time.
+
+Everything but `put` happens in the thread of the user's loop, and only while the lane is active. A callback that
+returns something to await, or that runs in a thread, keeps its own lane busy and nobody else's.
+"""
+
+import inspect
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
+
+from actors.client.callbacks import Callback
+from actors.client.hosts import Bell, Host, HostTask
+from actors.client.mailbox import EVERY_LIMIT, FRESH_AFTER, AnyEvent, Mailbox
+from actors.client.reports import ErrorReport
+from actors.client.wishes import Wish
+from protocols.channel.messages import CACHED
+
+SLICE_S: Final = 0.005
+"""How long callbacks may run one after another before the user's loop gets its turn."""
+
+BLOCKING_S: Final = 0.1
+"""A plain callback that took longer held up the whole loop of the user's program."""
+
+_log = logging.getLogger("upbitd.client")
+
+
+class LaneOwner(Protocol):
+    """What a lane needs of the client that it belongs to."""
+
+    name: str
+    lock: threading.Lock
+
+    def report(self, report: ErrorReport) -> None:
+        """Tell the user's program about an error."""
+
+    def wake(self) -> None:
+        """See to it that waiting events are delivered soon."""
+
+    def run_in_thread(self, work: Callable[[], None]) -> None:
+        """Run something that may block in a thread of its own."""
+
+
+class LaneFigures(Struct):
+    """Counters of one lane.
+
+    Attributes:
+        delivered: events that were handed over.
+        errors: callbacks that failed.
+        blocked: plain callbacks that held up the loop for longer than `BLOCKING_S`.
+        lag_s, max_lag_s: time from the arrival of an event on this machine to its callback, of the last one and the
+            longest; what was already old when it was wanted does not count.
+    """
+
+    delivered: int = 0
+    errors: int = 0
+    blocked: int = 0
+    lag_s: float = 0.0
+    max_lag_s: float = 0.0
+
+
+class Lane:
+    """One subscription.
+
+    Args:
+        wish: what is wanted.
+        callback: who gets the events; None when they are iterated over.
+        in_thread: whether the callback runs in a thread.
+
+    Attributes:
+        is_active: whether it still delivers.
+        is_busy: whether a callback that may take its time is at work.
+        generation: how often another subscribe call has taken it over.
+        bell, arrived, rested: rung when events wait, when the first one came, and when it is busy no longer.
+        envelope: the event that is being delivered, with topic, epoch, sequence and times.
+        first: the first event of all, once it came.
+    """
+
+    def __init__(self, owner: LaneOwner, host: Host, wish: Wish, callback: Callback | None, *, in_thread: bool) -> None:
+        self.wish = wish
+        self.callback = callback
+        self.in_thread = in_thread
+        self.topics = wish.topics
+        self.mailbox = _mailbox_for(wish)
+        self.figures = LaneFigures()
+        self.is_active = True
+        self.envelope: AnyEvent | None = None
+        self.first: AnyEvent | None = None
+        self.generation = 0
+        self.bell: Bell = host.bell()
+        self.arrived: Bell = host.bell()
+        self.rested: Bell = host.bell()
+        self.task: HostTask | None = None
+        self.is_busy = False
+        self._owner = owner
+        self._host = host
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more can come: a one-shot wish that was served whole."""
+        return not self.topics
+
+    def change(self, wish: Wish) -> None:
+        """Want other markets from here on; what waits of those that stay is delivered. Called under the lock."""
+        self.wish = wish
+        self.topics = wish.topics
+        self.mailbox.keep(self.topics)
+        self.first = None
+
+    def end(self) -> None:
+        """Deliver nothing more; a callback that runs is not stopped. Called under the lock."""
+        self.is_active = False
+        self.bell.ring()
+        self.arrived.ring()
+
+    def put(self, event: AnyEvent) -> None:
+        """Add an event; called under the lock, from the thread that reads the link."""
+        if self.first is None:
+            self.first = event
+            self.arrived.ring()
+        self.mailbox.put(event)
+        if self.wish.preference == "snapshot_only":
+            self.topics.pop(event.topic, None)
+
+    def deliver(self) -> None:
+        """Hand over what waits, for one slice of time; what is left then follows in the next turn of the loop."""
+        if self.callback is None:
+            self.bell.ring()
+            return
+        if self.is_busy:
+            return
+        if self.in_thread:
+            self.is_busy = True
+            self._owner.run_in_thread(self._drain_in_thread)
+            return
+        until_s = time.perf_counter() + SLICE_S
+        while (event := self.take()) is not None:
+            result = self._call(event)
+            if inspect.isawaitable(result):
+                self.is_busy = True
+                self.task = self._host.spawn(partial(self._drain, result, event))
+                return
+            if time.perf_counter() >= until_s:
+                self._owner.wake()
+                return
+
+    def take(self) -> AnyEvent | None:
+        """Remove the next event for delivery."""
+        with self._owner.lock:
+            event = self.mailbox.take() if self.is_active else None
+        if event is not None:
+            self.envelope = event
+            self.figures.delivered += 1
+            if event.origin != CACHED:
+                self.figures.lag_s = lag_s = (time.monotonic_ns() - event.received_ns) / 1e9
+                self.figures.max_lag_s = max(self.figures.max_lag_s, lag_s)
+        return event
+
+    def _call(self, event: AnyEvent) -> Any:  # noqa: ANN401 - what the user's callback returns
+        function = None if self.callback is None else self.callback.get()
+        if function is None:
+            return None  # Its object is gone, and with it whoever wanted this.
+        began_s = time.perf_counter()
+        try:
+            return function(event.body)
+        except Exception as error:  # noqa: BLE001 - whatever the user's code raises is counted and told, and hurts nobody else
+            self._tell(event, error)
+            return None
+        finally:
+            self._note_blocking(time.perf_counter() - began_s)
+
+    async def _drain(self, awaitable: Any, event: AnyEvent | None) -> None:  # noqa: ANN401 - of the user
+        """Await what a callback returned, and go on with what came meanwhile."""
+        try:
+            until_s = time.perf_counter() + SLICE_S
+            while event is not None:
+                try:
+                    if inspect.isawaitable(awaitable):
+                        await awaitable
+                except Exception as error:  # noqa: BLE001 - as in `_call`
+                    self._tell(event, error)
+                if time.perf_counter() >= until_s:
+                    await self._host.sleep(0)
+                    until_s = time.perf_counter() + SLICE_S
+                event = self.take()
+                awaitable = None if event is None else self._call(event)
+        finally:
+            self._rest()
+
+    def _drain_in_thread(self) -> None:
+        try:
+            while (event := self.take()) is not None:
+                result = self._call(event)
+                if inspect.iscoroutine(result):
+                    result.close()
+                    self._tell(
+                        event, TypeError("it returned a coroutine, which a thread cannot await; in_thread=False")
+                    )
+        finally:
+            self._rest()
+
+    def _rest(self) -> None:
+        self.is_busy = False
+        self.task = None
+        self.rested.ring()
+        if len(self.mailbox):
+            self._owner.wake()
+
+    def _tell(self, event: AnyEvent, error: Exception) -> None:
+        self.figures.errors += 1
+        symbol = self.wish.topics.get(event.topic, "") or getattr(event.body, "code", "")
+        name = self.callback.name if self.callback is not None else "?"
+        where = " ".join(filter(None, (self.wish.key.name, symbol)))
+        text = f"client {self._owner.name!r}: callback {name} failed on {where}: {type(error).__name__}: {error}"
+        self._owner.report(ErrorReport(self._owner.name, self.wish.key.name, symbol, text, error))
+
+    def _note_blocking(self, took_s: float) -> None:
+        if took_s < BLOCKING_S or self.in_thread:
+            return
+        self.figures.blocked += 1
+        if self.figures.blocked == 1:
+            name = self.callback.name if self.callback is not None else "?"
+            _log.warning(
+                "client %r: callback %s of %s held up the whole program for %.2f s; make it async, or in_thread=True",
+                self._owner.name, name, self.wish.key.name, took_s,
+            )  # fmt: skip
+
+
+def _mailbox_for(wish: Wish) -> Mailbox:
+    if wish.delivery in {"latest", "sampled"}:
+        return Mailbox(limit=0, coalesces=True)
+    if wish.delivery is None and wish.is_of_state:
+        return Mailbox(limit=FRESH_AFTER, coalesces=True)
+    return Mailbox(limit=EVERY_LIMIT, coalesces=False)

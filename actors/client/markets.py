@@ -1,0 +1,50 @@
+"""The exchange's list of markets, as the tree knows it."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+from actors.client.errors import WebSocketConnectionError
+from actors.client.hosts import current_host
+from actors.client.switchboard import Switchboard
+from actors.runtime.run_dir import find_run_dir
+from protocols.upbit.markets import MarketInfo
+
+FRESH_S = 60.0
+
+
+async def list_markets(
+    quote: str | None = None, *, run_dir: str | Path | None = None, max_age_s: float = FRESH_S
+) -> tuple[MarketInfo, ...]:
+    """Return the markets of the exchange, in its own order, with their names and warnings.
+
+    Args:
+        quote: only those priced in this currency, such as `KRW`.
+        run_dir: of the tree; `UPBITD_RUN_DIR` or the user's own when it is not given.
+        max_age_s: how old the list may be; 0 asks the exchange now.
+
+    Raises:
+        WebSocketConnectionError: no tree can be reached, or the list cannot be had.
+    """
+    from actors.client.engine.engine import join  # noqa: PLC0415 - what it imports takes a while
+
+    host = current_host()
+    path = find_run_dir(None if run_dir is None else os.fspath(run_dir), os.environ)
+    board = Switchboard("markets")
+    engine, member = join("markets", path, board)
+    member.host = host
+    try:
+        place = engine.place(path)
+        await host.result_of(engine.call(place.ensure_tree))
+        await host.result_of(engine.call(partial(place.check_actor, "public")))
+        await host.result_of(engine.call(partial(place.refresh_markets, max_age_s)))
+        if not place.directory.is_fresh(float("inf"), float("inf")):
+            raise WebSocketConnectionError("the exchange's list of markets cannot be had now; ask again")
+        return tuple(info for info in place.directory.markets if quote is None or info.quote == quote)
+    finally:
+        engine.call(partial(engine.leave, member))
+
+
+async def krw_markets(*, run_dir: str | Path | None = None) -> tuple[str, ...]:
+    """Return the codes of all markets priced in KRW, at most a minute old; errors as `list_markets`."""
+    return tuple(info.market for info in await list_markets("KRW", run_dir=run_dir))

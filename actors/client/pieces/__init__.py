@@ -1,0 +1,1 @@
+"""What programs around a client need again and again."""

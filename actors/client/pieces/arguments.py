@@ -1,0 +1,50 @@
+"""Checking the numbers that a piece is made with; each refusal is one line that names the argument and the limit."""
+
+import math
+
+
+def whole_number(name: str, value: object, *, least: int = 1) -> int:
+    """Return `value` when it is an int of at least `least`.
+
+    Raises:
+        ValueError: it is not.
+    """
+    # A bool is an int for Python, and a slip of the pen for us.
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+    return value
+
+
+def number(name: str, value: object, *, above: float = -math.inf, least: float = -math.inf) -> float:
+    """Return `value` as a float when it is finite, more than `above`, and at least `least`.
+
+    Raises:
+        ValueError: it is not.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value <= above or value < least:  # type: ignore[arg-type,operator]  # checked just before
+        limit = f"above {above:g}" if above > -math.inf else f"of at least {least:g}"
+        raise ValueError(f"{name} must be a number {limit}, not {value!r}")
+    return float(value)  # type: ignore[arg-type]  # checked above
+
+
+def margin_within(name: str, value: object, limit_name: str, limit: float) -> float:
+    """Return a hysteresis that lets an alert come again: more than 0 and less than its limit.
+
+    Raises:
+        ValueError: it is not.
+    """
+    margin = number(name, value, above=0)
+    if margin >= limit:
+        raise ValueError(f"{name} must be less than {limit_name} ({limit:g}), not {value!r}; else no alert comes again")
+    return margin
+
+
+def callback_or_none(name: str, value: object) -> None:
+    """Check an optional function.
+
+    Raises:
+        ValueError: it cannot be called.
+    """
+    if value is not None and not callable(value):
+        raise ValueError(f"{name} must be a function, not {value!r}")

@@ -1,0 +1,336 @@
+"""From the links of one client to its subscriptions: who gets which event, and what the client as a whole wants.
+
+Links put items in from their own thread; everything else happens in the thread of the user's loop. One lock covers
+what both touch. The links hold a switchboard only weakly: a client that is forgotten takes it away with it.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Final
+
+from actors.client.errors import SubscriptionError
+from actors.client.hosts import Host, HostGone
+from actors.client.lane import Lane
+from actors.client.reports import ClientState, ErrorReport, GapReport, Report, StateReport
+from actors.client.wishes import Key, Server, Wish
+from protocols.channel.messages import CACHED, Down, Event, Gap, Up, Want, WantProblem
+
+MAX_REPORTS: Final = 1000
+"""Reports that wait for a loop that does not turn; the oldest leave."""
+
+MAX_PROBLEMS: Final = 100
+
+Item = Event[Any] | Down | Up | Gap | WantProblem
+Run = Callable[[Callable[[], None]], None]
+Listener = Callable[[Any], object]
+
+_log = logging.getLogger("upbitd.client")
+
+
+class Connection:
+    """What a client knows of one of its two connections."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.state: ClientState = "connecting"
+        self.reason = ""
+        self.epoch = 0
+        self.was_up = False
+
+
+class Switchboard:
+    """The subscriptions of one client.
+
+    Args:
+        name: of the client.
+
+    Attributes:
+        run_in_thread: runs a plain function in a thread that may be blocked; set by whoever has threads.
+        lanes: the active subscriptions, by key.
+        connections: those that were used so far.
+        messages, gaps, late: events taken, gap reports, and events of what had left already.
+        errors, callback_errors: error reports, and those of them that a callback was the cause of.
+        problems: topics that are not being served, and why.
+        last_ns: when the newest event arrived, by the monotonic clock; 0 before the first.
+        has_changed: told from the links' thread when a one-shot wish was served and its topics need no more.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lock = threading.Lock()
+        self.run_in_thread: Run = _run_at_once
+        self.lanes: dict[Key, Lane] = {}
+        self.connections: dict[Server, Connection] = {}
+        self.messages = self.gaps = self.errors = self.callback_errors = self.late = 0
+        self.problems: dict[str, str] = {}
+        self.last_ns = 0
+        self.listeners: dict[type[Report], list[Listener]] = {GapReport: [], StateReport: [], ErrorReport: []}
+        self.is_closed = False
+        self._host: Host | None = None
+        self._by_topic: dict[str, Lane] = {}
+        self._reports: deque[Report] = deque(maxlen=MAX_REPORTS)
+        self._is_posted = False
+        self._ready: set[Lane] = set()
+
+    # In the thread of the user's loop.
+
+    def bind(self, host: Host) -> None:
+        """Deliver in this loop from now on.
+
+        Raises:
+            SubscriptionError: it delivers in another one that still runs.
+        """
+        if self._host is not None and self._host is not host and self._host.is_alive:
+            raise SubscriptionError(f"client {self.name!r} is used in two loops; make one client for each")
+        self._host = host
+
+    def set_lane(self, lane: Lane) -> Lane:
+        """Put a subscription in the place of the one of its key, at one point in time; return the one that is active.
+
+        Whatever waits of topics that stay goes to the new one. Where the callback is the same as well, the old one
+        simply changes its markets and goes on.
+        """
+        with self.lock:
+            old = self.lanes.get(lane.wish.key)
+            if old is not None and _goes_on_as(old, lane):
+                old.change(lane.wish)
+                old.generation += 1
+                lane = old
+            elif old is not None:
+                old.mailbox.keep(lane.topics)
+                old.mailbox.pour_into(lane.mailbox)
+                old.end()
+            self.lanes[lane.wish.key] = lane
+            self._index()
+            if len(lane.mailbox):
+                self._ready.add(lane)
+        self.wake()
+        return lane
+
+    def change_lane(self, lane: Lane, wish: Wish) -> None:
+        """Give a subscription other markets; without any it ends."""
+        with self.lock:
+            if wish.topics:
+                lane.change(wish)
+            else:
+                self._end(lane)
+            self._index()
+
+    def end_lane(self, lane: Lane) -> None:
+        """End a subscription."""
+        with self.lock:
+            self._end(lane)
+            self._index()
+
+    def close(self) -> list[Lane]:
+        """End all subscriptions; return those whose callback is still at work, cancelled where that can be.
+
+        The one that the caller itself runs in is left alone.
+        """
+        with self.lock:
+            self.is_closed = True
+            lanes = list(self.lanes.values())
+            for lane in lanes:
+                self._end(lane)
+            self._by_topic.clear()
+            self._reports.clear()
+        busy = [lane for lane in lanes if lane.is_busy and not (lane.task is not None and lane.task.is_current)]
+        for lane in busy:
+            if lane.task is not None:
+                lane.task.cancel()
+        return busy
+
+    def mute(self) -> None:
+        """Deliver nothing more: the client is gone without a clean-up. From any thread."""
+        with self.lock:
+            self.is_closed = True
+            for lane in self.lanes.values():
+                lane.is_active = False
+
+    def wants(self, server: Server) -> list[Want]:
+        """Everything that this client wants of one actor."""
+        with self.lock:
+            return [
+                want
+                for lane in self.lanes.values()
+                if lane.wish.server == server
+                for want in lane.wish.wants(lane.topics)
+            ]
+
+    def wake(self) -> None:
+        """Deliver what waits, soon; from any thread."""
+        with self.lock:
+            host = self._host
+            if host is None or self._is_posted:
+                return
+            self._is_posted = True
+        try:
+            host.post(self._deliver)
+        except HostGone:
+            self._is_posted = False  # Whoever watches over the hosts will free this client's wants.
+
+    def report(self, report: Report) -> None:
+        """Tell the user's program, through its callbacks and the log; from any thread."""
+        if isinstance(report, ErrorReport):
+            self.errors += 1
+            self.callback_errors += report.error is not None
+            self._log_error(report)
+        elif isinstance(report, GapReport):
+            self.gaps += 1
+        with self.lock:
+            if self.is_closed:
+                return
+            self._reports.append(report)
+        self.wake()
+
+    # In the thread of the links.
+
+    def connection(self, server: Server) -> Connection:
+        """What is known of one connection; begun when it is asked for first."""
+        return self.connections.setdefault(server, Connection(server))
+
+    def take(self, server: Server, items: Iterable[Item]) -> bool:
+        """Take what one read brought; return whether a one-shot topic was served that needs no more."""
+        events: list[Event[Any]] = []
+        for item in items:
+            if isinstance(item, Event):
+                events.append(item)
+            else:
+                self._put(events)
+                events = []
+                self._take_marker(server, item)
+        return self._put(events)
+
+    def turn(self, server: Server, state: ClientState, reason: str = "", *, outage_s: float = 0.0) -> None:
+        """Note the state of a connection, and tell it when it is news."""
+        known = self.connection(server)
+        if (known.state, known.reason) != (state, reason):
+            known.state, known.reason = state, reason
+            self.report(StateReport(server, state, reason, known.epoch, outage_s))
+
+    # Inside.
+
+    def _put(self, events: list[Event[Any]]) -> bool:
+        if not events:
+            return False
+        is_served = False
+        with self.lock:
+            self.last_ns = events[-1].received_ns
+            for event in events:
+                lane = self._by_topic.get(event.topic)
+                if lane is None or (lane.wish.preference == "realtime_only" and event.origin == CACHED):
+                    self.late += 1
+                    continue
+                self.messages += 1
+                lane.put(event)
+                self._ready.add(lane)
+                if event.topic not in lane.topics:
+                    del self._by_topic[event.topic]
+                    is_served = True
+                if self.problems:
+                    self.problems.pop(event.topic, None)
+        self.wake()
+        return is_served
+
+    def _take_marker(self, server: Server, marker: Down | Up | Gap | WantProblem) -> None:
+        known = self.connection(server)
+        match marker:
+            case Up():
+                known.epoch = marker.epoch
+                self.turn(server, "live", outage_s=marker.outage_s)
+                if known.was_up:
+                    reason = f"{server}: the connection was away for {marker.outage_s:.3f} s"
+                    self.report(GapReport("", "", None, reason, marker.epoch, outage_s=marker.outage_s))
+                known.was_up = True
+            case Down():
+                self.turn(server, "parked" if marker.parked else "down", marker.reason)
+            case Gap():
+                self.report(self._gap_report(marker))
+            case WantProblem():
+                self._note_problem(marker)
+
+    def _gap_report(self, gap: Gap) -> GapReport:
+        lane = self._by_topic.get(gap.topic)
+        kind = lane.wish.key.name if lane is not None else gap.topic.partition("/")[0]
+        symbol = gap.topic.partition("/")[2]
+        return GapReport(kind, symbol, gap.last - gap.first + 1, gap.reason, gap.epoch, gap.first, gap.last)
+
+    def _note_problem(self, problem: WantProblem) -> None:
+        with self.lock:
+            lane = self._by_topic.get(problem.topic)
+            if lane is None:
+                return
+            if len(self.problems) < MAX_PROBLEMS:
+                self.problems[problem.topic] = problem.reason
+        symbol = problem.topic.partition("/")[2]
+        if problem.is_held:  # What was refused for good is raised where it was wanted.
+            text = f"client {self.name!r}: {lane.wish.key.name} {symbol} is not served: {problem.reason}"
+            self.report(ErrorReport(self.name, lane.wish.key.name, symbol, text))
+
+    def _deliver(self) -> None:
+        """One turn: reports first, then each subscription that has something."""
+        with self.lock:
+            self._is_posted = False
+            lanes, self._ready = self._ready, set()
+            reports = list(self._reports)
+            self._reports.clear()
+        for report in reports:
+            self._tell(report)
+        for lane in lanes:
+            if lane.is_active:
+                lane.deliver()
+            with self.lock:
+                gaps = lane.mailbox.take_gaps()
+                if len(lane.mailbox) and lane.is_active:
+                    self._ready.add(lane)
+            for gap in gaps:
+                self.report(self._gap_report(gap))
+
+    def _tell(self, report: Report) -> None:
+        for listener in tuple(self.listeners[type(report)]):
+            if self.is_closed:
+                return
+            try:
+                result = listener(report)
+            except Exception:  # noqa: BLE001 - the user's code; told in full, and hurts nobody else
+                _log.exception("client %r: a callback for %s failed", self.name, type(report).__name__)
+                continue
+            if hasattr(result, "__await__") and self._host is not None:
+                self._host.spawn(partial(_await_quietly, self.name, result))
+
+    def _index(self) -> None:
+        self._by_topic = {topic: lane for lane in self.lanes.values() for topic in lane.topics}
+        self.problems = {topic: why for topic, why in self.problems.items() if topic in self._by_topic}
+
+    def _end(self, lane: Lane) -> None:
+        lane.end()
+        self._ready.discard(lane)
+        if self.lanes.get(lane.wish.key) is lane:
+            del self.lanes[lane.wish.key]
+
+    def _log_error(self, report: ErrorReport) -> None:
+        # The first in full, then the tenth, the hundredth ...: a callback that always fails must not fill a disk.
+        if str(self.errors).strip("0") == "1":
+            _log.error("%s (error %d of this client)", report.text, self.errors, exc_info=report.error)
+
+
+def _goes_on_as(old: Lane, new: Lane) -> bool:
+    """Whether only the markets of a subscription change."""
+    if old.callback is None or new.callback is None or not old.callback.is_same(new.callback):
+        return False
+    return old.in_thread == new.in_thread and old.wish.with_symbols(()) == new.wish.with_symbols(())
+
+
+def _run_at_once(work: Callable[[], None]) -> None:
+    """Run it here, as long as there is no thread for it."""
+    work()
+
+
+async def _await_quietly(name: str, awaitable: Any) -> None:  # noqa: ANN401 - of the user
+    try:
+        await awaitable
+    except Exception:  # noqa: BLE001 - as in `_tell`
+        _log.exception("client %r: an async callback for reports failed", name)
