@@ -85,7 +85,7 @@ class WebSocketClient(Subscribing):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.cleanup()
+        await self.cleanup()  # noqa: ASYNC102 - what it does is done before it waits; see there
 
     async def unsubscribe_symbols(self, symbols: Iterable[str], type: str | None = None) -> None:  # noqa: A002 - the exchange's word
         """Take these markets out of all subscriptions of this client, or of those of one type.
