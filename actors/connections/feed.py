@@ -187,6 +187,7 @@ class Feed:
             except Unwanted:
                 # Nobody is told: nobody had anything from it. The next one begins a new epoch as always.
                 self._counters.add("connections_unwanted")
+                self._publisher.drop_unwanted(self._publisher.streams)
                 self._enter(FeedInput.LOST)
                 continue
             self._note_loss()

@@ -21,11 +21,16 @@ def number(name: str, value: object, *, above: float = -math.inf, least: float =
     Raises:
         ValueError: it is not.
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value <= above or value < least:  # type: ignore[arg-type,operator]  # checked just before
-        limit = f"above {above:g}" if above > -math.inf else f"of at least {least:g}"
-        raise ValueError(f"{name} must be a number {limit}, not {value!r}")
-    return float(value)  # type: ignore[arg-type]  # checked above
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and above < value
+        and least <= value
+    ):
+        return float(value)
+    limit = f"above {above:g}" if above > -math.inf else f"of at least {least:g}"
+    raise ValueError(f"{name} must be a number {limit}, not {value!r}")
 
 
 def margin_within(name: str, value: object, limit_name: str, limit: float) -> float:
@@ -40,11 +45,11 @@ def margin_within(name: str, value: object, limit_name: str, limit: float) -> fl
     return margin
 
 
-def callback_or_none(name: str, value: object) -> None:
-    """Check an optional function.
+def check_function(name: str, value: object, *, optional: bool = False) -> None:
+    """Check what will be called later.
 
     Raises:
-        ValueError: it cannot be called.
+        ValueError: it cannot be called, and is not an optional None.
     """
-    if value is not None and not callable(value):
+    if not callable(value) and not (optional and value is None):
         raise ValueError(f"{name} must be a function, not {value!r}")
