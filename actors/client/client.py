@@ -128,9 +128,8 @@ class WebSocketClient(Subscribing):
         """
         host, engine, member = self._attach()
         await host.result_of(engine.call(partial(engine.open_link, member, connection)))
-        place = engine.place(self._run_dir)
         try:
-            answer = await host.result_of(engine.call(partial(place.ask, connection, "list_subscriptions")))
+            answer = await host.result_of(engine.call(partial(engine.ask, member, connection, "list_subscriptions")))
         except (UpbitdError, OSError) as error:
             raise WebSocketConnectionError(f"{connection}: {error}") from None
         listed = msgspec.convert(answer, Listed)
@@ -196,9 +195,8 @@ class WebSocketClient(Subscribing):
     async def change(self, lane: Lane, wish: Wish) -> None:
         """Give a subscription other markets; without any it ends."""
         host, engine, member = self._attach()
-        place = engine.place(self._run_dir)
         added = tuple(symbol for symbol in wish.symbols if symbol not in lane.wish.symbols)
-        await host.result_of(engine.call(partial(place.check_markets, wish.key.name, added)))
+        await host.result_of(engine.call(partial(engine.check_markets, member, wish.key.name, added)))
         if lane.is_active:
             self._board.change_lane(lane, wish)
             await self._declare(host, engine, member, wish.server)
@@ -226,8 +224,7 @@ class WebSocketClient(Subscribing):
         turn = self._turns[wish.key] = self._turns.get(wish.key, 0) + 1
         host, engine, member = self._attach()
         await host.result_of(engine.call(partial(engine.open_link, member, wish.server)))
-        place = engine.place(self._run_dir)
-        await host.result_of(engine.call(partial(place.check_markets, wish.key.name, wish.symbols)))
+        await host.result_of(engine.call(partial(engine.check_markets, member, wish.key.name, wish.symbols)))
         self._check_open()
         lane = Lane(self._board, host, wish, call, in_thread=in_thread)
         if turn != self._turns[wish.key]:

@@ -4,7 +4,6 @@ import os
 from functools import partial
 from pathlib import Path
 
-from actors.client.errors import WebSocketConnectionError
 from actors.client.hosts import current_host
 from actors.client.switchboard import Switchboard
 from actors.runtime.run_dir import find_run_dir
@@ -34,13 +33,8 @@ async def list_markets(
     engine, member = join("markets", path, board)
     member.host = host
     try:
-        place = engine.place(path)
-        await host.result_of(engine.call(place.ensure_tree))
-        await host.result_of(engine.call(partial(place.check_actor, "public")))
-        await host.result_of(engine.call(partial(place.refresh_markets, max_age_s)))
-        if not place.directory.is_fresh(float("inf"), float("inf")):
-            raise WebSocketConnectionError("the exchange's list of markets cannot be had now; ask again")
-        return tuple(info for info in place.directory.markets if quote is None or info.quote == quote)
+        markets = await host.result_of(engine.call(partial(engine.markets, member, max_age_s)))
+        return tuple(info for info in markets if quote is None or info.quote == quote)
     finally:
         engine.call(partial(engine.leave, member))
 

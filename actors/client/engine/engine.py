@@ -23,6 +23,7 @@ from actors.client.errors import WebSocketConnectionError
 from actors.client.hosts import Host
 from actors.client.switchboard import Switchboard
 from actors.client.wishes import Server
+from protocols.upbit.markets import MarketInfo
 
 LINGER_S: Final = 1.0
 """The next client of a program often follows soon after the last one."""
@@ -133,9 +134,31 @@ class Engine:
         if not self.members:
             self._nursery.start_soon(self._linger)
 
-    def place(self, run_dir: Path) -> Place:
-        """The run directory as this process uses it."""
-        return self._place(run_dir)
+    async def check_markets(self, member: Member, name: str, symbols: tuple[str, ...]) -> None:
+        """See that the exchange has these markets; see `Place.check_markets`."""
+        await self._place(member.run_dir).check_markets(name, symbols)
+
+    async def ask(self, member: Member, server: Server, method: str) -> object:
+        """Ask an actor of a client's tree one question.
+
+        Raises:
+            UpbitdError, OSError: it did not answer, or by an error.
+        """
+        return await self._place(member.run_dir).ask(server, method)
+
+    async def markets(self, member: Member, max_age_s: float) -> tuple[MarketInfo, ...]:
+        """Return the exchange's list of markets; start a tree where none runs.
+
+        Raises:
+            WebSocketConnectionError: no tree can be reached, or the list cannot be had.
+        """
+        place = self._place(member.run_dir)
+        await place.ensure_tree()
+        await place.check_actor("public")
+        await place.refresh_markets(max_age_s)
+        if not place.directory.codes():
+            raise WebSocketConnectionError("the exchange's list of markets cannot be had now; ask again")
+        return place.directory.markets
 
     # Inside.
 
