@@ -33,6 +33,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "watch": ("actors.commands.watch", "Attach as one more consumer and print events."),
     "simulate": ("actors.commands.simulate", "Serve a simulated exchange."),
     "verify": ("actors.commands.verify", "Compare what the simulated exchange sent with what a consumer wrote down."),
+    "learn": ("actors.commands.learn", "The course: chapters, and checks of your own programs."),
 }
 """Name to module and summary; the module has the command as an attribute of the same name."""
 

@@ -30,7 +30,8 @@ ROOMS_OF_ACTORS = {
     "consumers": {"runtime", "consumers"},
     "exchange": {"runtime", "exchange"},
     "client": {"runtime", "client"},
-    "commands": {"runtime", "exchange", "client", "commands"},
+    "learning": {"runtime", "exchange", "learning"},
+    "commands": {"runtime", "exchange", "client", "learning", "commands"},
 }
 
 

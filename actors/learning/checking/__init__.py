@@ -1,0 +1,1 @@
+"""Running a learner's program against a simulated exchange of its own."""
