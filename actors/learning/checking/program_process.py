@@ -81,6 +81,8 @@ class Program:
                 nursery.cancel_scope.deadline = trio.current_time() + REST_S
         except BaseException:
             _signal_group(self._group, signal.SIGKILL)
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + TERMINATE_S):
+                await process.wait()
             raise
         code = process.returncode
         assert code is not None  # noqa: S101 - waited for

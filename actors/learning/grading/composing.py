@@ -23,6 +23,8 @@ def judge_together(evidence: Evidence) -> Finding:
 
 def judge_callbacks(evidence: Evidence) -> Finding:
     """Each type has a callback of its own."""
+    if not evidence.record.is_asked:
+        return nothing_asked(evidence)
     types: defaultdict[str, set[str]] = defaultdict(set)
     for call in evidence.source.subscriptions:
         if call.callback:

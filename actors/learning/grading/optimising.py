@@ -71,6 +71,8 @@ def judge_batches(evidence: Evidence) -> Finding:
 
 def judge_memory(evidence: Evidence) -> Finding:
     """Every queue has a limit."""
+    if not evidence.record.is_asked:
+        return nothing_asked(evidence)
     endless = [queue for queue in evidence.source.queues if not queue.is_bounded]
     if endless:
         return failed("endless_queue", text=endless[0].text[:60], line=endless[0].line)
