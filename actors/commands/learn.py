@@ -1,5 +1,6 @@
 """`upbitd learn`: the course, and the check of a learner's own programs."""
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -40,6 +41,9 @@ _lang_option = click.option(
 @click.group()
 def learn() -> None:
     """Learn to write programs on upbitd: a course of two weeks, with checks of what you write."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Korean on a terminal that has no letters for it is unreadable, but no reason to end.
+        sys.stdout.reconfigure(errors="replace")
 
 
 @learn.command("list")

@@ -48,6 +48,13 @@ def test_the_locale_chooses_korean(capsys: Captured, monkeypatch: pytest.MonkeyP
     assert shown.rstrip().endswith("upbitd learn check 2.1 my_program.py")
 
 
+def test_an_output_without_korean_letters_is_no_error() -> None:
+    command = [*UPBITD, "learn", "list", "--lang", "ko"]
+    environment = child_environment({"PYTHONIOENCODING": "ascii"})
+    ended = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 def test_show_prints_only_the_program_on_demand(capsys: Captured) -> None:
     assert run_command(["learn", "show", "2.2", "--program"]) == 0
     source = capsys.readouterr().out
