@@ -3,9 +3,9 @@
 from typing import Final
 
 from actors.learning.grading.basics import judge_client
-from actors.learning.grading.endings import judge_guarded, nothing_asked
+from actors.learning.grading.endings import judge_guarded
 from actors.learning.grading.evidence import Evidence
-from actors.learning.grading.findings import PASSED, Finding, failed, listed, not_judged
+from actors.learning.grading.findings import PASSED, Finding, failed, not_judged
 
 CLIENTS: Final = 3
 SCANNED_SHARE: Final = 0.9
@@ -23,34 +23,34 @@ def judge_clients(evidence: Evidence) -> Finding:
     named = [name for name in clients if name]
     if len(set(named)) < len(named):
         return failed("same_names", names=", ".join(sorted(named)))
-    asked = {kind for kind in ("public", "private") if evidence.record.requests(kind)}
-    if missing := {"public", "private"} - asked:
-        return failed("kind_missing", kind=listed(missing))
-    return PASSED
+    return judge_private(evidence)
 
 
 def judge_private(evidence: Evidence) -> Finding:
-    """The account's orders were asked for, on a connection with its key."""
+    """The account's orders were subscribed to, on a connection with its key.
+
+    The exchange alone cannot tell: a tree that has keys always asks for them.
+    """
+    if not any(call.type == "myOrder" for call in evidence.source.subscriptions):
+        return failed("no_order_call")
     record = evidence.record
-    if not record.is_asked:
-        return nothing_asked(evidence)
     if not record.opened["private"]:
-        return failed("no_private_connection")
-    types = {topic.type for step in record.requests("private") for topic in step.topics}
-    return PASSED if "myOrder" in types else failed("no_orders", types=listed(types))
+        error = evidence.run.output.last_error
+        return failed("no_private_connection_error", error=error) if error else failed("no_private_connection")
+    return PASSED
 
 
 def judge_private_data(evidence: Evidence) -> Finding:
-    """Events of orders came, and the output names one of their markets."""
+    """Events of orders came, and a line of the output has the market and the state of one."""
     asked = judge_private(evidence)
     if asked is not PASSED:
         return asked
-    if not evidence.record.messages("myOrder"):
+    sent = evidence.record.order_states
+    if not sent:
         return not_judged("no_order_events", seconds=round(evidence.run.seconds))
-    first_ns = evidence.record.first_ns("myOrder") or 0
-    if any(t_ns >= first_ns for t_ns in evidence.run.output.times_ns):
+    if sent & evidence.run.output.order_states:
         return PASSED
-    return failed("orders_unprinted", events=evidence.record.messages("myOrder"))
+    return failed("orders_unprinted", events=evidence.record.messages("myOrder"), sample=" ".join(min(sent)))
 
 
 def judge_scan(evidence: Evidence) -> Finding:

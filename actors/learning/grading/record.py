@@ -22,6 +22,7 @@ NOTHING: Final[frozenset[Topic]] = frozenset()
 
 _ERROR_NAME: Final = re.compile(r'"name":\s*"(?P<name>\w+)"')
 _PRICE: Final = re.compile(r'"(?:tp|trade_price)":\s*(?P<price>-?[0-9.eE+-]+)')
+_STATE: Final = re.compile(r'"(?:s|state)":\s*"(?P<state>\w+)"')
 _SNAPSHOT: Final = re.compile(r'"(?:st|stream_type)":\s*"SNAPSHOT"')
 
 
@@ -51,13 +52,14 @@ class StreamSeen(Struct):
 
 
 class ExchangeRecord(Struct):
-    """A journal in short. Lists have limits; what comes after one is counted in `left_out`.
+    """A journal in short. Lists and sets have limits; what comes after one is counted in `left_out`.
 
     Attributes:
         steps: how what was asked for changed, in order of time.
         streams: what was sent, by type and market (no market for the account's types).
         opened: connections, by kind.
         refusals: names of the error frames that were sent.
+        order_states: market and state of the order events that were sent.
         ticker_prices: the trade prices of all tickers that were sent.
         settings: of the exchange.
         lost_lines: lines that the exchange could not write.
@@ -68,6 +70,7 @@ class ExchangeRecord(Struct):
     streams: dict[tuple[str, str], StreamSeen] = field(default_factory=dict)
     opened: Counter[str] = field(default_factory=Counter)
     refusals: list[str] = field(default_factory=list)
+    order_states: set[tuple[str, str]] = field(default_factory=set)
     ticker_prices: set[float] = field(default_factory=set)
     settings: dict[str, Any] = field(default_factory=dict)
     lost_lines: int = 0
@@ -75,28 +78,32 @@ class ExchangeRecord(Struct):
 
     @property
     def is_asked(self) -> bool:
-        """Whether anything was ever asked for."""
-        return any(step.topics for step in self.steps)
+        """Whether market data were ever asked for.
+
+        The account's types prove nothing: a tree that has keys asks for them whether a program wants them or not.
+        """
+        return any(step.topics for step in self._public_steps)
 
     @property
     def held_at_end(self) -> frozenset[Topic]:
-        """What was still asked for when the record ends."""
-        last = {step.kind: step.topics for step in self.steps}
-        return NOTHING.union(*last.values())
+        """The market data that were still asked for when the record ends."""
+        steps = self._public_steps
+        return steps[-1].topics if steps else NOTHING
 
     @property
     def released_ns(self) -> int | None:
-        """When nothing was asked for any more; None while something is, and when nothing ever was."""
-        if self.held_at_end or not self.is_asked:
-            return None
-        # The last step of each kind that took something away.
-        takers: dict[str, int] = {}
-        before: dict[str, frozenset[Topic]] = {}
-        for step in self.steps:
-            if before.get(step.kind) and not step.topics:
-                takers[step.kind] = step.t_ns
-            before[step.kind] = step.topics
-        return max(takers.values())
+        """When no market data were asked for any more; None while some are, and when none ever were."""
+        released_ns = None
+        before = NOTHING
+        for step in self._public_steps:
+            if before and not step.topics:
+                released_ns = step.t_ns
+            before = step.topics
+        return None if before else released_ns
+
+    @property
+    def _public_steps(self) -> list[Step]:
+        return [step for step in self.steps if step.kind == "public"]
 
     @property
     def krw_markets(self) -> frozenset[str]:
@@ -114,9 +121,7 @@ class ExchangeRecord(Struct):
         Times without any are passed over, and what goes on unchanged is there once.
         """
         sets: list[tuple[int, frozenset[str]]] = []
-        for step in self.steps:
-            if step.kind != "public":
-                continue
+        for step in self._public_steps:
             codes = frozenset(topic.code for topic in step.topics if topic.type == type_)
             if codes and (not sets or codes != sets[-1][1]):
                 sets.append((step.t_ns, codes))
@@ -192,6 +197,8 @@ class Recorder:
         seen.snapshots += _SNAPSHOT.search(text) is not None
         if line.type == "ticker" and (match := _PRICE.search(text)):
             self._add_price(float(match["price"]))
+        elif line.type == "myOrder" and (match := _STATE.search(text)):
+            self.record.order_states.add((line.code, match["state"]))  # As many as markets times six states.
 
     def _add_price(self, price: float) -> None:
         if len(self.record.ticker_prices) < MAX_PRICES:

@@ -12,6 +12,8 @@ MAX_CODES: Final = 2_000
 MAX_COMPLAINTS: Final = 20
 
 _NUMBER: Final = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_ORDER_STATES: Final = frozenset({"wait", "watch", "trade", "done", "cancel", "prevented"})
+_WORD: Final = re.compile(r"[a-z]+")
 _CODE: Final = re.compile(r"\b[A-Z0-9]{2,5}-[A-Z0-9]{1,20}\b")
 _ERROR: Final = re.compile(r"(?:[A-Za-z_][\w.]*(?:Error|Exception|Group|Failed|Refused|Lost|Exceeded))\b")
 _ASYNC_FAULTS: Final = ("was never awaited", "Task was destroyed", "exception was never retrieved")
@@ -31,6 +33,7 @@ class Output(Struct):
         times_ns: when each came, monotonic.
         numbers: all numbers in them; thousands may be parted by commas.
         codes: all markets in them.
+        order_states: markets with the state of an order in the same line.
         is_told_interrupted: whether stderr had a KeyboardInterrupt: a group of it ends Python with 1.
         last_error: the newest line on stderr that looks like the last one of a traceback.
         async_faults: lines on stderr about coroutines and tasks that were forgotten.
@@ -40,6 +43,7 @@ class Output(Struct):
     times_ns: list[int] = field(default_factory=list)
     numbers: set[float] = field(default_factory=set)
     codes: set[str] = field(default_factory=set)
+    order_states: set[tuple[str, str]] = field(default_factory=set)
     is_told_interrupted: bool = False
     last_error: str = ""
     async_faults: list[str] = field(default_factory=list)
@@ -57,7 +61,10 @@ class Output(Struct):
         if len(self.numbers) < MAX_NUMBERS:
             self.numbers.update(float(number.replace(",", "")) for number in _NUMBER.findall(text))
         if len(self.codes) < MAX_CODES:
-            self.codes.update(_CODE.findall(text))
+            codes = _CODE.findall(text)
+            self.codes.update(codes)
+            states = _ORDER_STATES.intersection(_WORD.findall(text)) if codes else ()
+            self.order_states.update((code, state) for code in codes for state in states)
 
     def add_error_line(self, text: str) -> None:
         """Take a line of stderr."""

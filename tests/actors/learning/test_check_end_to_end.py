@@ -1,15 +1,17 @@
 """A whole check with the client library: the program, its tree, the simulated exchange, and the verdicts.
 
-About 10 to 20 s each: an exchange, a tree and the program's own waits.
+About 5 to 12 s each: an exchange, a tree and the program's own waits.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import actors.client
+from actors.commands.learn import program_of
 from actors.learning.chapters import CHAPTERS
 from actors.learning.course_texts import chapter_page
 from supervisor.main import run_command
@@ -87,7 +89,14 @@ def test_the_program_of_each_page_fails_no_item_of_its_chapter(
     chapter: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = chapter_page(chapter.number, "en")
-    path = program(tmp_path, page.partition("```python\n")[2].partition("```")[0])
+    path = program(tmp_path, _in_a_hurry(program_of(page, chapter.number)))
     code, document = check(capsys, chapter.number, path)
-    assert [item for item in document["items"] if item["verdict"] == "fail"] == []
+    unpassed = {item["item"]: item["why"] for item in document["items"] if item["verdict"] != "pass"}
+    # No rule for these, and a long run takes minutes.
+    assert set(unpassed) == (set(chapter.items) - chapter.judged) | ({"long_run"} & set(chapter.items)), unpassed
     assert code == 0
+
+
+def _in_a_hurry(source: str) -> str:
+    """The same program, which waits 3 s where a person watches for longer."""
+    return re.sub(r"asyncio\.sleep\(\d+\)", "asyncio.sleep(3)", source)

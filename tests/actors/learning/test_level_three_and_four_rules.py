@@ -16,6 +16,7 @@ class App:
         self.price_monitor = WebSocketClient("price_monitor")
         self.order_tracker = WebSocketClient("order_tracker")
         self.market_scanner = WebSocketClient("market_scanner")
+        self.order_tracker.subscribe_my_order(self._on_order)
         self.queue = asyncio.Queue(maxsize=1000)
 
 async def main():
@@ -31,11 +32,11 @@ def judge(chapter: str, item: str, evidence: Evidence) -> Finding:
     return RULES[chapter][item](evidence)
 
 
-def application(*, codes: list[str] = ALL_KRW, private: str = "myOrder", events: int = 1) -> Story:
-    story = Story().open(1).ask(1, ticker=codes).open(1, 2, "private").ask(1, 2, **{private: []})
+def application(*, codes: list[str] = ALL_KRW, events: int = 1, printed: str = "order bid KRW-BTC trade") -> Story:
+    story = Story().open(1).ask(1, ticker=codes).open(1, 2, "private").ask(1, 2, myOrder=[], myAsset=[])
     for second in range(events):
-        story.send(3 + second, "myOrder", BTC)
-    return story.print(6, "order bid KRW-BTC trade").close(9).close(9, 2)
+        story.frame(3 + second, "myOrder", BTC, '{"ty":"myOrder","cd":"KRW-BTC","s":"trade"}')
+    return story.print(6, printed).close(9).close(9, 2)
 
 
 def changing(*asked: list[str], events: int = 100, lines: int = 10) -> Story:
@@ -74,20 +75,26 @@ def test_3_1_wants_three_clients_by_different_names(item: str) -> None:
     assert judge("3.1", item, application().evidence(same)) == expected
 
 
-def test_3_1_private_is_told_from_a_missing_and_from_another_subscription() -> None:
-    public = Story().open(1).ask(1, ticker=ALL_KRW).close(9).evidence(APPLICATION)
-    assert judge("3.1", "private", public) == failed("no_private_connection")
-    assert judge("3.1", "clients", public) == failed("kind_missing", kind="[private]")
-    asset = application(private="myAsset").evidence(APPLICATION)
-    assert judge("3.1", "private", asset) == failed("no_orders", types="[myAsset]")
+@pytest.mark.parametrize("item", ["clients", "private", "private_works"])
+def test_3_1_a_tree_that_asks_for_orders_by_itself_proves_nothing_of_the_program(item: str) -> None:
+    source = APPLICATION.replace("self.order_tracker.subscribe_my_order(self._on_order)", "pass")
+    assert judge("3.1", item, application().evidence(source)) == failed("no_order_call")
 
 
-def test_3_1_private_works_wants_events_and_output_after_them() -> None:
+def test_3_1_private_wants_a_connection_and_tells_the_error_that_prevented_it() -> None:
+    story = Story().open(1).ask(1, ticker=ALL_KRW).close(9)
+    assert judge("3.1", "private", story.evidence(APPLICATION)) == failed("no_private_connection")
+    error = "actors.client.errors.AuthenticationError: no keys"
+    told = judge("3.1", "private", story.complain(error).evidence(APPLICATION))
+    assert told == failed("no_private_connection_error", error=error)
+
+
+def test_3_1_private_works_wants_a_line_with_market_and_state_of_an_event() -> None:
     quiet = judge("3.1", "private_works", application(events=0).evidence(APPLICATION))
     assert (quiet.verdict, quiet.reason) == (Verdict.NOT_JUDGED, "no_order_events")
-    late = application(events=5).evidence(APPLICATION)
-    late.run.output.times_ns.clear()
-    assert judge("3.1", "private_works", late) == failed("orders_unprinted", events=5)
+    for printed in ("high turnover KRW-BTC", "trade of something", "order KRW-ETH trade", "KRW-BTC traded"):
+        evidence = application(events=5, printed=printed).evidence(APPLICATION)
+        assert judge("3.1", "private_works", evidence) == failed("orders_unprinted", events=5, sample="KRW-BTC trade")
 
 
 def test_3_1_architecture_wants_the_whole_krw_market() -> None:
@@ -95,9 +102,9 @@ def test_3_1_architecture_wants_the_whole_krw_market() -> None:
     assert judge("3.1", "architecture", narrow) == failed("narrow_scan", asked=2, markets=len(ALL_KRW))
 
 
-def test_3_1_tidy_wants_both_connections_given_up() -> None:
-    story = Story().open(1).ask(1, ticker=[BTC]).open(1, 2, "private").ask(1, 2, myOrder=[]).close(9)
-    assert judge("3.1", "tidy", story.evidence(APPLICATION)) == failed("still_held", topics="[myOrder]")
+def test_3_1_tidy_wants_the_markets_of_all_clients_given_up() -> None:
+    story = Story().open(1).ask(1, ticker=[BTC, ETH]).ask(9, ticker=[ETH])
+    assert judge("3.1", "tidy", story.evidence(APPLICATION)) == failed("still_held", topics="[ticker/KRW-ETH]")
 
 
 @pytest.mark.parametrize("item", [item for item in RULES["3.2"] if item != "long_run"])

@@ -31,15 +31,29 @@ def test_two_connections_of_a_kind_count_together_and_each_end_takes_its_own_awa
     assert record.released_ns is None
 
 
-def test_private_and_public_are_released_when_both_are() -> None:
+def test_what_is_private_counts_neither_as_held_nor_as_released() -> None:
     story = Story().open(1).open(1, 2, "private").ask(1, ticker=[BTC]).ask(1, 2, myOrder=[]).close(4, 2)
     assert record_of(story.lines).held_at_end == {Topic("ticker", BTC)}
-    assert record_of(story.close(6).lines).released_ns == 6 * SECOND
+    story = Story().open(1).open(1, 2, "private").ask(1, ticker=[BTC]).ask(1, 2, myOrder=[]).close(6).close(9, 2)
+    assert record_of(story.lines).released_ns == 6 * SECOND
+    assert record_of(story.lines).held_at_end == frozenset()
 
 
 def test_a_connection_without_any_request_that_follows_is_no_new_hold() -> None:
     story = Story().open(1).ask(1, ticker=[BTC]).close(3).open(4, 2)
     assert record_of(story.lines).released_ns == 3 * SECOND
+
+
+def test_what_a_tree_with_keys_asks_for_by_itself_is_no_request_of_the_program() -> None:
+    story = Story().open(1).open(1, 2, "private").ask(1, 2, myOrder=[], myAsset=[]).close(4, 2)
+    assert not record_of(story.lines).is_asked
+    assert record_of(story.open(5, 3).ask(5, 3, ticker=[BTC]).lines).is_asked
+
+
+def test_states_of_orders_are_read_in_both_spellings() -> None:
+    story = Story().frame(1, "myOrder", BTC, '{"type":"myOrder","state":"wait"}')
+    record = record_of(story.frame(2, "myOrder", ETH, '{"ty":"myOrder","s":"done"}').lines)
+    assert record.order_states == {(BTC, "wait"), (ETH, "done")}
 
 
 def test_prices_are_read_in_both_spellings_and_snapshots_counted() -> None:
