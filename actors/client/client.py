@@ -196,7 +196,7 @@ class WebSocketClient(Subscribing):
         """Give a subscription other markets; without any it ends."""
         host, engine, member = self._attach()
         added = tuple(symbol for symbol in wish.symbols if symbol not in lane.wish.symbols)
-        await host.result_of(engine.call(partial(engine.check_markets, member, wish.key.name, added)))
+        await host.result_of(engine.call(partial(engine.prepare, member, wish.server, wish.key.name, added)))
         if lane.is_active:
             self._board.change_lane(lane, wish)
             await self._declare(host, engine, member, wish.server)
@@ -223,8 +223,7 @@ class WebSocketClient(Subscribing):
             raise SubscriptionError(f"{wish.key.name}: in_thread needs a plain callback; an async one needs no thread")
         turn = self._turns[wish.key] = self._turns.get(wish.key, 0) + 1
         host, engine, member = self._attach()
-        await host.result_of(engine.call(partial(engine.open_link, member, wish.server)))
-        await host.result_of(engine.call(partial(engine.check_markets, member, wish.key.name, wish.symbols)))
+        await host.result_of(engine.call(partial(engine.prepare, member, wish.server, wish.key.name, wish.symbols)))
         self._check_open()
         lane = Lane(self._board, host, wish, call, in_thread=in_thread)
         if turn != self._turns[wish.key]:

@@ -134,8 +134,13 @@ class Engine:
         if not self.members:
             self._nursery.start_soon(self._linger)
 
-    async def check_markets(self, member: Member, name: str, symbols: tuple[str, ...]) -> None:
-        """See that the exchange has these markets; see `Place.check_markets`."""
+    async def prepare(self, member: Member, server: Server, name: str, symbols: tuple[str, ...]) -> None:
+        """Attach a client to the actor that serves a wish, and see that the exchange has its markets.
+
+        Raises:
+            WebSocketConnectionError, AuthenticationError, SubscriptionError: see `open_link`, `Place.check_markets`.
+        """
+        await self.open_link(member, server)
         await self._place(member.run_dir).check_markets(name, symbols)
 
     async def ask(self, member: Member, server: Server, method: str) -> object:
