@@ -113,6 +113,8 @@ class Feed:
         )
         self._wants_changed = trio.Event()
         self._connection: Connection | None = None
+        self._sending = trio.Lock()
+        """Held while a message is made and sent: the plan counts it as sent when it is made."""
         self._listing = trio.Lock()
         self._listed = trio.Event()
         self._list: tuple[SubscriptionEntry, ...] = ()
@@ -325,12 +327,13 @@ class Feed:
     async def _send_requests(self, connection: Connection) -> None:
         """Send what the plan says, when it says so."""
         while True:
-            now_s = trio.current_time()
-            frame = self._plan.next_frame(now_s=now_s, ticket=_ticket())
-            if frame is not None:
-                self._router.unseen = {topic.key: topic for topic in self._plan.unseen}
-                await self._send(connection, frame)
-                self._publisher.drop_unwanted(self._publisher.streams)
+            async with self._sending:
+                now_s = trio.current_time()
+                frame = self._plan.next_frame(now_s=now_s, ticket=_ticket())
+                if frame is not None:
+                    self._router.unseen = {topic.key: topic for topic in self._plan.unseen}
+                    await self._send(connection, frame)
+                    self._publisher.drop_unwanted(self._publisher.streams)
             for topic in self._plan.overdue(now_s=now_s):
                 self._counters.add("topics_silent")
                 waited_s = self._settings.snapshot_timeout_s
@@ -374,12 +377,13 @@ class Feed:
 
     async def _ask_for_list(self, connection: Connection) -> bool:
         """Send LIST_SUBSCRIPTIONS; return whether that could be sent now."""
-        frame = self._plan.audit_frame(now_s=trio.current_time(), ticket=_ticket())
-        if frame is None:
-            return False
-        self._lists_asked += 1
-        await self._send(connection, frame)
-        return True
+        async with self._sending:
+            frame = self._plan.audit_frame(now_s=trio.current_time(), ticket=_ticket())
+            if frame is None:
+                return False
+            self._lists_asked += 1
+            await self._send(connection, frame)
+            return True
 
     def _note_list(self, entries: tuple[SubscriptionEntry, ...]) -> None:
         self._list, self._lists_answered = entries, self._lists_asked

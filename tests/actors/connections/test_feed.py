@@ -11,9 +11,9 @@ from actors.connections.feed import refusal_of
 from protocols.channel.messages import Want, Wants
 from protocols.errors import AuthenticationError, ConnectionLost, HandshakeRefused
 from protocols.upbit.messages import ErrorFrame, Status, SubscriptionEntry, SubscriptionList
-from protocols.upbit.requests import Format
+from protocols.upbit.requests import Format, SubscriptionRequest
 from protocols.upbit.topics import Topic
-from tests.actors.connections.fake_exchange import FakeConnection, Rig, quiet
+from tests.actors.connections.fake_exchange import FakeConnection, Rig, quiet, send_snapshots
 from tests.actors.runtime.channel.channel_pair import trade
 
 BTC, ETH = "trade/KRW-BTC", "trade/KRW-ETH"
@@ -430,3 +430,116 @@ async def test_an_exchange_that_refuses_from_the_start_is_told_with_the_reason(a
     items = [item for item in rig.received() if item[0] in {"down", "up"}]
     assert [item[0] for item in items] == ["down", "up"]
     assert "503" in str(items[0][2])
+
+
+async def test_a_connection_whose_topics_nobody_wants_any_more_is_given_up_and_nobody_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    """The exchange goes on sending what was asked for last, and takes no request for nothing."""
+    rig = Rig()
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await trio.sleep(5)
+        rig.received()
+        rig.want()
+        await trio.sleep(0.4)
+        assert len(rig.exchange.connections) == 1, "who changes from one want to another is quicker"
+        await trio.sleep(5)
+        assert rig.exchange.connections[0].is_closed
+        assert [item[0] for item in rig.received()] == ["accepted", "up"], "no outage, but a new epoch"
+        rig.want(BTC)
+        await rig.exchange.wait_request()
+        await quiet()
+        nursery.cancel_scope.cancel()
+    _first, second = rig.exchange.connections
+    assert [item[0] for item in rig.received()] == ["accepted", "event"], "and no value of the connection before"
+    assert not second.requests[0][1].subscriptions[0].is_only_realtime
+    assert rig.counters.snapshot()["connections_unwanted"] == 1
+    assert "connections_lost" not in rig.counters.snapshot()
+
+
+async def test_a_want_that_comes_in_time_keeps_the_connection(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        for _ in range(20):
+            await trio.sleep(2)
+            rig.want()
+            await trio.sleep(0.3)
+            rig.want(ETH)
+            await trio.sleep(2)
+            rig.want(BTC)
+        nursery.cancel_scope.cancel()
+    assert len(rig.exchange.connections) == 1
+
+
+def answer_lists(connection: FakeConnection, request: SubscriptionRequest) -> None:
+    """An exchange that knows what it was asked for last."""
+    if request.method:
+        asked = [r for _at_s, r in connection.requests if not r.method][-1]
+        entries = tuple(SubscriptionEntry(part.type, part.codes) for part in asked.subscriptions)
+        connection.say(SubscriptionList(request.ticket, entries))
+    else:
+        send_snapshots(connection, request)
+
+
+async def test_the_exchanges_own_list_is_asked_for_once_for_all_who_ask(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.exchange.on_request = answer_lists  # type: ignore[assignment]
+    answers: list[dict[str, object]] = []
+
+    async def ask() -> None:
+        answers.append(await rig.feed.list_subscriptions())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await quiet()
+        rig.exchange.connections[0].say(Status("UP"))
+        await quiet()
+        assert await rig.feed.list_subscriptions() == {"entries": ()}, "nothing was asked for: no question is needed"
+        rig.want(BTC, ETH)
+        async with trio.open_nursery() as asking:
+            for _ in range(30):
+                asking.start_soon(ask)
+        nursery.cancel_scope.cancel()
+    entry = SubscriptionEntry("trade", ("KRW-BTC", "KRW-ETH"))
+    assert answers == [{"entries": (entry,)}] * 30
+    methods = [request.method for _at_s, request in rig.exchange.connections[0].requests]
+    assert methods == [None, "LIST_SUBSCRIPTIONS"], "the change of the wants goes first"
+
+
+async def test_a_list_that_cannot_be_had_is_an_error_with_its_reason(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    with pytest.raises(ConnectionLost, match="no connection to the exchange now"):
+        await rig.feed.list_subscriptions()
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await trio.sleep(5)
+        began_s = trio.current_time()
+        with pytest.raises(ConnectionLost, match="did not answer LIST_SUBSCRIPTIONS within 10 s"):
+            await rig.feed.list_subscriptions()
+        assert trio.current_time() - began_s == pytest.approx(10)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_list_is_asked_for_no_faster_than_the_limits_allow(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.exchange.on_request = answer_lists  # type: ignore[assignment]
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        await trio.sleep(5)
+        for _ in range(150):
+            await rig.feed.list_subscriptions()
+        nursery.cancel_scope.cancel()
+    times_s = [at_s for at_s, _request in rig.exchange.connections[0].requests]
+    assert len(times_s) == 151
+    assert all(later - earlier > 1 for earlier, later in zip(times_s, times_s[5:], strict=False)), "5 in a second"
+    assert all(later - earlier > 60 for earlier, later in zip(times_s, times_s[100:], strict=False)), "100 in a minute"

@@ -583,3 +583,42 @@ def test_a_topic_that_comes_back_within_an_epoch_uses_no_number_twice() -> None:
             numbers.append(publisher.streams[TOPIC].sequence)
         publisher.set_wants(subscriber, Wants(2 * version + 1, ()))
     assert numbers == list(range(1, 10))
+
+
+async def test_a_topic_that_left_and_came_again_begins_anew_whatever_was_under_way(tmp_path: Path) -> None:
+    """Events of the first want, still unread when the second one is declared, belong to neither."""
+    async with served_channel(tmp_path) as served, served.dial("other") as other, served.dial() as feed:
+        served.publisher.link = "up"
+        await other.want_topics(TOPIC)
+        await feed.want_topics(TOPIC)
+        await next_items(other, 1)
+        await next_items(feed, 1)
+        await wait_until_wanted(served, TOPIC)
+        served.publish(TOPIC, 1, 2)
+        await trio.testing.wait_all_tasks_blocked()
+        await feed.want_topics()
+        await feed.want_topics(TOPIC)
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        served.publish(TOPIC, 3)
+        items = await next_items(feed, 2)
+    events = [item for item in items if isinstance(item, Event)]
+    assert [(event.sequence, event.origin) for event in events] == [(2, CACHED), (3, LIVE)]
+    assert served.client_counters.snapshot()["events_late"] == 2
+    assert feed.continuity.unannounced == 0
+
+
+async def test_who_dials_is_told_of_the_welcome_and_of_each_acceptance(tmp_path: Path) -> None:
+    told: list[object] = []
+    async with served_channel(tmp_path) as served:
+        served.publisher.link = "up"
+        async with Dial(served.path, "client", Counters(), served.log, told=told.append) as feed:
+            assert not feed.is_attached
+            await feed.want_topics(TOPIC)
+            await next_items(feed, 1)
+            assert feed.is_attached
+            await feed.want_topics(TOPIC, "trade/KRW-ETH")
+            await wait_until_wanted(served, TOPIC, "trade/KRW-ETH")
+            served.publish(TOPIC, 1)
+            await next_items(feed, 1)
+            assert feed.wants_version == 2
+    assert [type(message).__name__ for message in told] == ["Welcome", "Accepted", "Accepted"]
