@@ -2,7 +2,7 @@
 # make test                the tests
 # make check               format, lint, types, import direction
 # make chaos [SECONDS=600] [SEED=1]   random faults against the whole tree under load, and a scorecard
-# make bench               speed against a hand-written script, and what supervision costs; writes docs/performance.md
+# make bench               speed against a script, what supervision and clients cost; writes docs/performance.md
 #                          (about 6 minutes)
 # make coverage            the tests with branch coverage, children included
 # make setup               only prepares .venv

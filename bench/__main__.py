@@ -1,6 +1,7 @@
 """`make bench`: measure, print tables, and write them into docs/performance.md.
 
-Two parts: `throughput` compares the whole path with a script, `supervision` measures what happens when things go wrong.
+Three parts: `throughput` compares the whole path with a script, `supervision` measures what happens when things go
+wrong, `client` what a program of the user's own has to wait for.
 
 In the first part both clients take turns, in the other order each round, so that a noisy minute hits both; what is
 reported are medians of the rounds, and the ratio is the median of the ratios within each round.
@@ -13,13 +14,19 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from bench.client_library import measure as measure_client
 from bench.clients import machine, run_handwritten, run_upbitd
 from bench.document import write_part
 from bench.figures import Figures
+from bench.rows import Row
+from bench.rows import report as report_rows
 from bench.supervision import measure as measure_supervision
-from bench.supervision import report as report_supervision
 
-PARTS: Final = ("throughput", "supervision")
+PARTS: Final = ("throughput", "supervision", "client")
+MEASURES: Final[dict[str, Callable[[float], list[Row]]]] = {
+    "supervision": measure_supervision,
+    "client": measure_client,
+}
 MB: Final = 1024 * 1024
 
 
@@ -122,7 +129,7 @@ def measure_part(part: str, rounds: int, scale: float) -> str:
     if part == "throughput":
         return report(measure(rounds, scale), rounds)
     head = f"Measured {time.strftime('%Y-%m-%d')} on {machine()}."
-    return f"{head}\n\n{report_supervision(measure_supervision(scale))}\n"
+    return f"{head}\n\n{report_rows(MEASURES[part](scale))}\n"
 
 
 def main() -> None:

@@ -8,15 +8,15 @@ import contextlib
 import os
 import select
 import signal
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from bench.figures import cpu_seconds
+from bench.rows import Rounds, Row, Values
 from tests.tree.exchange_process import simulated_exchange
 from tests.tree.running_tree import REPOSITORY, RunningTree, running_tree
 
@@ -29,36 +29,6 @@ SETTLE_S: Final = 2.0
 STALL_S: Final = 1.0
 MS: Final = 1e6
 MB: Final = 1e6
-
-Values = list[float]
-
-
-class Row(NamedTuple):
-    """One thing that was measured; `limit` is its goal, in the unit of its values, and holds for their median."""
-
-    name: str
-    unit: str
-    limit: float | None
-    values: Values
-
-    @property
-    def holds(self) -> bool:
-        """Whether the goal is reached."""
-        return self.limit is None or statistics.median(self.values) <= self.limit
-
-    def cells(self) -> tuple[str, ...]:
-        """Return its line of the table."""
-        goal = "" if self.limit is None else f"≤ {self.limit:g} {self.unit}"
-        verdict = "" if self.limit is None else "yes" if self.holds else "**no**"
-        middle, worst = statistics.median(self.values), max(self.values)
-        return (
-            self.name,
-            goal,
-            f"{middle:.3g} {self.unit}",
-            f"{worst:.3g} {self.unit}",
-            str(len(self.values)),
-            verdict,
-        )
 
 
 def measure(scale: float) -> list[Row]:
@@ -86,16 +56,6 @@ def _compiled_modules() -> Iterator[None]:
     finally:
         os.environ.pop("PYTHONPYCACHEPREFIX", None)
         os.environ.update({name: value for name, value in before.items() if value is not None})
-
-
-def report(rows: list[Row]) -> str:
-    """Return the table, as it stands in the document."""
-    lines = ["| what | goal | median | worst | rounds | holds |", "|---|---|---|---|---|---|"]
-    lines += [f"| {' | '.join(row.cells())} |" for row in rows]
-    return "\n".join(lines)
-
-
-Rounds = Callable[[int], int]
 
 
 def _deaths(rounds: Rounds) -> Iterator[Row]:
