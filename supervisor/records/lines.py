@@ -12,6 +12,10 @@ MAX_LINE_BYTES: Final = 64 * 1024
 
 _CUT: Final = b" [cut]"
 
+TRIMMED: Final = 1024
+"""A line that was cut loses so many characters more after secrets were masked in it: the first part of one may stand
+before the cut, where nothing recognizes it. Keys have 40 characters, tokens some 300."""
+
 
 class LineSplitter:
     """Cuts a stream into lines without their newlines; a line that is too long is cut off and counted.
@@ -78,6 +82,9 @@ class Wrapper:
             text = line.decode("utf-8", "replace")
             may_be_object = False
         masked = self._redact(text)
+        if line.endswith(_CUT) and len(line) > MAX_LINE_BYTES:
+            cut = _CUT.decode()
+            return self._wrapped(masked.removesuffix(cut)[:-TRIMMED] + cut, stream)
         if may_be_object:
             kept = line if masked == text else masked.encode()
             if _is_object(kept):

@@ -112,3 +112,14 @@ def test_a_secret_is_masked_also_in_a_json_object(line: bytes) -> None:
 def test_masking_never_leaves_a_broken_json_object() -> None:
     masked = wrapper('":"b').wrap(b'{"a":"bcd"}', "stdout")
     assert json.loads(masked)["event"] == '{"a***cd"}'
+
+
+@given(st.integers(0, 60))
+def test_the_first_part_of_a_secret_before_the_cut_is_not_shown(part: int) -> None:
+    secret = "Sq3TnVpXw8Rk5Jm2Lb9Yd4Hg7Fc6Za1EuQ0WiOoPsKt"
+    splitter = LineSplitter()
+    (line,) = splitter.feed(b"x" * (MAX_LINE_BYTES - part) + secret.encode() + b"y" * 100 + b"\n")
+    shown = json.loads(wrapper(secret).wrap(line, "stdout"))["event"]
+    assert secret[:4] not in shown
+    assert shown.endswith("x [cut]")
+    assert len(shown) > MAX_LINE_BYTES // 2
