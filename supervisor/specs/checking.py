@@ -33,7 +33,9 @@ def ask_check(request: CheckRequest) -> CheckAnswer:
     except OSError as error:
         return CheckAnswer(problems=[f"start: cannot start {sys.executable}: {error.strerror}"], takes={})
     except subprocess.TimeoutExpired:
-        return CheckAnswer(problems=[f"start: the children's modules were not imported within {LIMIT_S:g} s"], takes={})
+        return CheckAnswer(
+            problems=[f"start: the modules of children and preload were not imported within {LIMIT_S:g} s"], takes={}
+        )
     try:
         return msgspec.json.decode(done.stdout, type=CheckAnswer)
     except UNREADABLE:

@@ -82,8 +82,13 @@ def secret_names(children: Iterable[Tables]) -> list[str]:
     return [name for names in lists if isinstance(names, list | tuple) for name in names if isinstance(name, str)]
 
 
-def check_entries(raw_children: list[Tables], shared: Tables, *, is_whole_tree: bool = True) -> CheckAnswer:
-    """Let the check process import every child that says what to import, whatever else is wrong with it."""
+def check_entries(
+    raw_children: list[Tables], shared: Tables, *, is_whole_tree: bool = True, preload: object = ()
+) -> CheckAnswer:
+    """Let the check process import every child that says what to import, whatever else is wrong with it.
+
+    `preload` is the owner's list of modules for the fork server, as it stands in the settings; they are imported too.
+    """
     to_check = []
     for number, child in enumerate(raw_children, 1):
         name, start, settings = child.get("name"), child.get("start"), child.get("settings", {})
@@ -91,6 +96,7 @@ def check_entries(raw_children: list[Tables], shared: Tables, *, is_whole_tree: 
             known_as = name if isinstance(name, str) else place(number, "child")
             to_check.append(ChildToCheck(name=known_as, start=start, settings=settings))
     is_complete = is_whole_tree and len(to_check) == len(raw_children)
-    answer = ask_check(CheckRequest(children=to_check, shared=shared, is_complete=is_complete))
+    modules = [name for name in preload if isinstance(name, str)] if isinstance(preload, list | tuple) else []
+    answer = ask_check(CheckRequest(children=to_check, shared=shared, is_complete=is_complete, preload=modules))
     problems = [line.removeprefix("child ") if line.startswith("child the ") else line for line in answer.problems]
     return CheckAnswer(problems=problems, takes=answer.takes, preload=answer.preload)

@@ -167,7 +167,7 @@ def settings_from(tables: Tables, *, variables: Mapping[str, str], overrides: It
     )
     shared = {name: table for name, table in tables.items() if name not in NOT_SHARED}
     problems += read_groups_and_children(tables)
-    answer = check_entries(tables["child"], shared)
+    answer = check_entries(tables["child"], shared, preload=tables.get("supervisor", {}).get("preload", ()))
     if problems or answer.problems:
         raise SettingsProblems([*problems, *answer.problems])
     flags = msgspec.convert(tables.get("supervisor", {}), SupervisorFlags)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from actors.runtime.process.lifeline import arm_parent_death_signal
-from actors.runtime.settings.entries import load_entry
+from actors.runtime.settings.entries import import_module, load_entry
 from actors.runtime.settings.problems import find_problems
 from protocols.errors import SettingsError
 
@@ -28,11 +28,15 @@ class ChildToCheck(msgspec.Struct, frozen=True):
 
 
 class CheckRequest(msgspec.Struct, frozen=True):
-    """The children, and the shared tables by name; `is_complete` when these are all children of the tree."""
+    """The children, and the shared tables by name; `is_complete` when these are all children of the tree.
+
+    `preload` are the owner's own modules that a fork server is to import.
+    """
 
     children: list[ChildToCheck]
     shared: dict[str, dict[str, Any]]
     is_complete: bool = True
+    preload: list[str] = []
 
 
 class CheckAnswer(msgspec.Struct, frozen=True):
@@ -66,6 +70,7 @@ def check(request: CheckRequest) -> CheckAnswer:
             for table in request.shared
             if table not in taken
         ]
+    problems += [problem for module in request.preload if (problem := _preload_problem(module))]
     return CheckAnswer(problems=list(dict.fromkeys(problems)), takes=takes, preload=preload)
 
 
@@ -85,6 +90,21 @@ def _check_child(child: ChildToCheck, shared: Mapping[str, dict[str, Any]], prob
     # Problems inside a shared table were named above, once and under the table's own name.
     problems += [line for line in found if not any(line.startswith(f"{child.name}.{name}") for name in takes)]
     return takes
+
+
+def _preload_problem(module: str) -> str:
+    """Say why a fork server cannot import a module for its children; "" when it can."""
+    before = _running_and_open()
+    try:
+        import_module(module)
+    except SettingsError as error:
+        return f"supervisor.preload: {module!r}: {error}"
+    if _running_and_open() != before:
+        return (
+            f"supervisor.preload: {module!r} starts a thread or opens a file when it is imported; "
+            "a copy of that process would have half of it; leave it out"
+        )
+    return ""
 
 
 def _is_ours(module: str) -> bool:

@@ -31,7 +31,10 @@ def load_entry(path: str) -> Entry:
     module_name, colon, attribute = path.partition(":")
     if not colon or not module_name or not attribute:
         raise SettingsError(f"start = {path!r}: expected package.module:function")
-    module = _import_module(module_name, path)
+    try:
+        module = import_module(module_name)
+    except SettingsError as error:
+        raise SettingsError(f"start = {path!r}: {error}") from error
     function = getattr(module, attribute, None)
     if function is None:
         raise SettingsError(f"start = {path!r}: module {module_name} has no {attribute!r}")
@@ -40,13 +43,18 @@ def load_entry(path: str) -> Entry:
     return Entry(function, _settings_type(function, path))
 
 
-def _import_module(name: str, path: str) -> object:
+def import_module(name: str) -> object:
+    """Import a module by its name.
+
+    Raises:
+        SettingsError: there is none, or it raised something.
+    """
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise SettingsError(f"start = {path!r}: no module named {error.name!r}") from error
+        raise SettingsError(f"no module named {error.name!r}") from error
     except Exception as error:  # a foreign module may raise anything while it is imported
-        raise SettingsError(f"start = {path!r}: import failed: {type(error).__name__}: {error}") from error
+        raise SettingsError(f"import failed: {type(error).__name__}: {error}") from error
 
 
 def _settings_type(function: ActorFunction, path: str) -> type[Any] | None:
