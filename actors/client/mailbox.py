@@ -93,5 +93,8 @@ class Mailbox:
         """Hand everything over to another mailbox, in order."""
         while (event := self.take()) is not None:
             other.put(event)
-        other._missing.update(self._missing)  # noqa: SLF001 - of the same class
+        missing = other._missing  # noqa: SLF001 - of the same class
+        for key, (first, last) in self._missing.items():
+            # What the other one had to drop just now came before this: one range has both.
+            missing[key] = (missing.get(key, (first, 0))[0], last)
         self._missing.clear()
