@@ -59,9 +59,11 @@ class TrioBell:
         """Wait for a ring; return whether there was one in time."""
         with trio.move_on_after(math.inf if timeout_s is None else timeout_s):
             await self._event.wait()
-            self._event = trio.Event()
-            return True
-        return False
+        if not self._event.is_set():
+            return False
+        # Also when the time was over before the first look, as with no time at all.
+        self._event = trio.Event()
+        return True
 
     def _set(self) -> None:
         self._event.set()
