@@ -105,11 +105,20 @@ class Lane:
         """Whether nothing more can come: a one-shot wish that was served whole."""
         return not self.topics
 
-    def change(self, wish: Wish) -> None:
-        """Want other markets from here on; what waits of those that stay is delivered. Called under the lock."""
-        self.wish = wish
-        self.topics = wish.topics
-        self.mailbox.keep(self.topics)
+    def change(self, wish: Wish, *, is_anew: bool) -> None:
+        """Want other markets from here on; what waits of those that stay is delivered. Called under the lock.
+
+        Args:
+            wish: the new one.
+            is_anew: whether those of a one-shot wish that were served already are wanted once more.
+        """
+        before, self.wish = self.wish.topics, wish
+        self.topics = {
+            topic: symbol
+            for topic, symbol in wish.topics.items()
+            if is_anew or topic in self.topics or topic not in before
+        }
+        self.mailbox.keep(wish.topics)
         self.first = None
 
     def end(self) -> None:

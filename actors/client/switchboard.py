@@ -96,7 +96,7 @@ class Switchboard:
         with self.lock:
             old = self.lanes.get(lane.wish.key)
             if old is not None and _goes_on_as(old, lane):
-                old.change(lane.wish)
+                old.change(lane.wish, is_anew=True)
                 old.generation += 1
                 lane = old
             elif old is not None:
@@ -114,7 +114,7 @@ class Switchboard:
         """Give a subscription other markets; without any it ends."""
         with self.lock:
             if wish.topics:
-                lane.change(wish)
+                lane.change(wish, is_anew=False)
             else:
                 self._end(lane)
             self._index()
