@@ -19,7 +19,7 @@ from actors.client.hosts import Bell, Host, HostTask
 from actors.client.mailbox import EVERY_LIMIT, FRESH_AFTER, AnyEvent, Mailbox
 from actors.client.reports import ErrorReport
 from actors.client.wishes import Wish
-from protocols.channel.messages import CACHED
+from protocols.channel.messages import CACHED, Gap
 
 SLICE_S: Final = 0.005
 """How long callbacks may run one after another before the user's loop gets its turn."""
@@ -38,6 +38,9 @@ class LaneOwner(Protocol):
 
     def report(self, report: ErrorReport) -> None:
         """Tell the user's program about an error."""
+
+    def report_gap(self, gap: Gap) -> None:
+        """Tell the user's program that events were dropped."""
 
     def wake(self) -> None:
         """See to it that waiting events are delivered soon."""
@@ -162,6 +165,9 @@ class Lane:
         """Remove the next event for delivery."""
         with self._owner.lock:
             event = self.mailbox.take() if self.is_active else None
+            gaps = self.mailbox.take_gaps() if self.is_active else ()
+        for gap in gaps:
+            self._owner.report_gap(gap)
         if event is not None:
             self.envelope = event
             self.figures.delivered += 1

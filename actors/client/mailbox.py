@@ -67,6 +67,11 @@ class Mailbox:
             return self._newest.pop(next(iter(self._newest)))
         return None
 
+    @property
+    def has_dropped(self) -> bool:
+        """Whether something was dropped that `take_gaps` has not told yet."""
+        return bool(self._missing)
+
     def oldest_ns(self) -> int | None:
         """When the event that is next was received, by the monotonic clock; None when none waits."""
         if self._waiting:

@@ -105,7 +105,7 @@ class Switchboard:
                 old.end()
             self.lanes[lane.wish.key] = lane
             self._index()
-            if len(lane.mailbox):
+            if len(lane.mailbox) or lane.mailbox.has_dropped:
                 self._ready.add(lane)
         self.wake()
         return lane
@@ -115,9 +115,11 @@ class Switchboard:
         with self.lock:
             if wish.topics:
                 lane.change(wish, is_anew=False)
+                self._ready.add(lane)  # What was dropped may be told now.
             else:
                 self._end(lane)
             self._index()
+        self.wake()
 
     def end_lane(self, lane: Lane) -> None:
         """End a subscription."""
@@ -186,6 +188,14 @@ class Switchboard:
             self._reports.append(report)
         self.wake()
 
+    def report_gap(self, gap: Gap) -> None:
+        """Tell that events of one topic were dropped; from any thread."""
+        lane = self._by_topic.get(gap.topic)
+        kind = lane.wish.key.name if lane is not None else gap.topic.partition("/")[0]
+        symbol = gap.topic.partition("/")[2]
+        missed = gap.last - gap.first + 1
+        self.report(GapReport(kind, symbol, missed, gap.reason, gap.epoch, gap.first, gap.last))
+
     # In the thread of the links.
 
     def connection(self, server: Server) -> Connection:
@@ -248,15 +258,9 @@ class Switchboard:
             case Down():
                 self.turn(server, "parked" if marker.parked else "down", marker.reason)
             case Gap():
-                self.report(self._gap_report(marker))
+                self.report_gap(marker)
             case WantProblem():
                 self._note_problem(marker)
-
-    def _gap_report(self, gap: Gap) -> GapReport:
-        lane = self._by_topic.get(gap.topic)
-        kind = lane.wish.key.name if lane is not None else gap.topic.partition("/")[0]
-        symbol = gap.topic.partition("/")[2]
-        return GapReport(kind, symbol, gap.last - gap.first + 1, gap.reason, gap.epoch, gap.first, gap.last)
 
     def _note_problem(self, problem: WantProblem) -> None:
         with self.lock:
@@ -283,11 +287,8 @@ class Switchboard:
             if lane.is_active:
                 lane.deliver()
             with self.lock:
-                gaps = lane.mailbox.take_gaps()
                 if len(lane.mailbox) and lane.is_active:
                     self._ready.add(lane)
-            for gap in gaps:
-                self.report(self._gap_report(gap))
 
     def _tell(self, report: Report) -> None:
         for listener in tuple(self.listeners[type(report)]):
