@@ -57,12 +57,13 @@ class TrioBell:
 
     async def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for a ring; return whether there was one in time."""
+        event = self._event
         with trio.move_on_after(math.inf if timeout_s is None else timeout_s):
-            await self._event.wait()
-        if not self._event.is_set():
+            await event.wait()
+        if not event.is_set():  # Asked after the wait: with no time at all, it ends before it looks.
             return False
-        # Also when the time was over before the first look, as with no time at all.
-        self._event = trio.Event()
+        if self._event is event:  # Another one who waited may have taken the ring already.
+            self._event = trio.Event()
         return True
 
     def _set(self) -> None:

@@ -231,3 +231,20 @@ def test_a_result_that_comes_after_the_loop_has_ended_is_nobodys(library: str) -
 
     run_in(library, main)
     future.set_result(4)
+
+
+@on_both
+async def test_a_ring_wakes_all_who_wait() -> None:
+    host, woken = current_host(), []
+    bell = host.bell()
+
+    async def wait() -> None:
+        woken.append(await bell.wait(30))
+
+    tasks = [host.spawn(wait) for _ in range(3)]
+    await turns()
+    bell.ring()
+    for task in tasks:
+        await task.wait()
+    assert woken == [True] * 3
+    assert not await bell.wait(0.01)
