@@ -102,6 +102,7 @@ class Lane:
         self.is_busy = False
         self._owner = owner
         self._host = host
+        self._until_s = 0.0
 
     @property
     def is_done(self) -> bool:
@@ -175,6 +176,12 @@ class Lane:
                 self.figures.lag_s = lag_s = (time.monotonic_ns() - event.received_ns) / 1e9
                 self.figures.max_lag_s = max(self.figures.max_lag_s, lag_s)
         return event
+
+    async def give_way(self) -> None:
+        """Let the loop have its turn, once a slice of time; who iterates over waiting events would never wait."""
+        if time.perf_counter() >= self._until_s:
+            await self._host.sleep(0)
+            self._until_s = time.perf_counter() + SLICE_S
 
     def _call(self, event: AnyEvent) -> Any:  # noqa: ANN401 - what the user's callback returns
         function = None if self.callback is None else self.callback.get()

@@ -121,6 +121,7 @@ class Subscription:
 
     async def __anext__(self) -> Any:  # noqa: ANN401 - one of the exchange's messages
         while True:
+            await self._lane.give_way()
             event = self._lane.take()
             if event is not None:
                 return event.body

@@ -150,7 +150,7 @@ class Switchboard:
         with self.lock:
             self.is_closed = True
             for lane in self.lanes.values():
-                lane.is_active = False
+                lane.end()
 
     def wants(self, server: Server) -> list[Want]:
         """Everything that this client wants of one actor."""
