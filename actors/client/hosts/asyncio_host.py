@@ -14,8 +14,11 @@ ResultT = TypeVar("ResultT")
 class AsyncioTask:
     """A task of an asyncio loop; the object keeps it alive, as the loop itself does not."""
 
-    def __init__(self, task: "asyncio.Task[None]") -> None:
-        self._task = task
+    def __init__(self, loop: asyncio.AbstractEventLoop, work: Callable[[], Awaitable[object]]) -> None:
+        self._loop = loop
+        self._work = work
+        self._has_begun = False
+        self._task = loop.create_task(self._run())
 
     @property
     def is_current(self) -> bool:
@@ -23,12 +26,21 @@ class AsyncioTask:
         return asyncio.current_task() is self._task
 
     def cancel(self) -> None:
-        """Cancel it."""
-        self._task.cancel()
+        """Cancel it, at its first wait at the earliest."""
+        if self._has_begun:
+            self._task.cancel()
+            return
+        # asyncio would not even begin it, so that nothing of it would be cleaned up. Its first step is due already.
+        with suppress(RuntimeError):  # The loop is closed: it has ended.
+            self._loop.call_soon(self._task.cancel)
 
     async def wait(self) -> None:
         """Wait until it has ended, however it did."""
         await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        self._has_begun = True
+        await self._work()
 
 
 class AsyncioBell:
@@ -84,11 +96,7 @@ class AsyncioHost:
 
     def spawn(self, work: Callable[[], Awaitable[object]]) -> AsyncioTask:
         """Start a task that belongs to nobody."""
-
-        async def run() -> None:
-            await work()
-
-        return AsyncioTask(self.loop.create_task(run()))
+        return AsyncioTask(self.loop, work)
 
     def bell(self) -> AsyncioBell:
         """Make a bell of this loop."""

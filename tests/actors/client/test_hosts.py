@@ -127,17 +127,21 @@ async def test_a_cancelled_task_ends_where_it_waits_and_its_maker_goes_on() -> N
 
 
 @on_both
-async def test_a_task_that_is_cancelled_before_it_began_ends_too() -> None:
+async def test_a_task_that_is_cancelled_before_it_began_ends_where_it_first_waits() -> None:
     host, seen = current_host(), []
 
     async def work() -> None:
-        await host.sleep(0)
-        seen.append(1)
+        seen.append("began")
+        try:
+            await host.sleep(0)
+            seen.append("went on")
+        finally:
+            seen.append("ended")
 
     task = host.spawn(work)
     task.cancel()
     await task.wait()
-    assert seen == []
+    assert seen == ["began", "ended"]
 
 
 @on_both
