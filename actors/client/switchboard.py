@@ -83,9 +83,15 @@ class Switchboard:
         Raises:
             SubscriptionError: it delivers in another one that still runs.
         """
-        if self._host is not None and self._host is not host and self._host.is_alive:
+        if self._host is host:
+            return
+        if self._host is not None and self._host.is_alive:
             raise SubscriptionError(f"client {self.name!r} is used in two loops; make one client for each")
-        self._host = host
+        with self.lock:
+            for lane in tuple(self.lanes.values()):
+                self._end(lane)  # It went with its loop.
+            self._index()
+            self._host, self._is_posted = host, False
 
     def set_lane(self, lane: Lane) -> Lane:
         """Put a subscription in the place of the one of its key, at one point in time; return the one that is active.
