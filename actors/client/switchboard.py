@@ -74,6 +74,7 @@ class Switchboard:
         self._reports: deque[Report] = deque(maxlen=MAX_REPORTS)
         self._is_posted = False
         self._ready: set[Lane] = set()
+        self._at_work: set[Lane] = set()
 
     # In the thread of the user's loop.
 
@@ -108,7 +109,7 @@ class Switchboard:
             elif old is not None:
                 old.mailbox.keep(lane.topics)
                 old.mailbox.pour_into(lane.mailbox)
-                old.end()
+                self._end(old)
             self.lanes[lane.wish.key] = lane
             self._index()
             if len(lane.mailbox) or lane.mailbox.has_dropped:
@@ -140,12 +141,12 @@ class Switchboard:
         """
         with self.lock:
             self.is_closed = True
-            lanes = list(self.lanes.values())
-            for lane in lanes:
+            for lane in tuple(self.lanes.values()):
                 self._end(lane)
             self._by_topic.clear()
             self._reports.clear()
-        busy = [lane for lane in lanes if lane.is_busy and not (lane.task is not None and lane.task.is_current)]
+            at_work = list(self._at_work)
+        busy = [lane for lane in at_work if lane.is_busy and not (lane.task is not None and lane.task.is_current)]
         for lane in busy:
             if lane.task is not None:
                 lane.task.cancel()
@@ -315,6 +316,8 @@ class Switchboard:
     def _end(self, lane: Lane) -> None:
         lane.end()
         self._ready.discard(lane)
+        # A call that is under way goes on, and only the end of the client cuts it.
+        self._at_work = {ended for ended in (*self._at_work, lane) if ended.is_busy}
         if self.lanes.get(lane.wish.key) is lane:
             del self.lanes[lane.wish.key]
 
