@@ -4,22 +4,22 @@ Links put items in from their own thread; everything else happens in the thread 
 what both touch. The links hold a switchboard only weakly: a client that is forgotten takes it away with it.
 """
 
+import inspect
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from actors.client.errors import SubscriptionError
-from actors.client.hosts import Host, HostGone
+from actors.client.hosts import Host, HostGone, HostTask
 from actors.client.lane import Lane
 from actors.client.reports import ClientState, ErrorReport, GapReport, Report, StateReport
 from actors.client.wishes import Key, Server, Wish
 from protocols.channel.messages import CACHED, Down, Event, Gap, Up, Want, WantProblem
 
 MAX_REPORTS: Final = 1000
-"""Reports that wait for a loop that does not turn; the oldest leave."""
+"""Reports that wait for a loop that does not turn (the oldest leave), and calls of async listeners that still wait."""
 
 MAX_PROBLEMS: Final = 100
 
@@ -53,6 +53,7 @@ class Switchboard:
         connections: those that were used so far.
         messages, gaps, late: events taken, gap reports, and events of what had left already.
         errors, callback_errors: error reports, and those of them that a callback was the cause of.
+        untold: reports that were kept from listeners, of whose calls too many still wait.
         problems: topics that are not being served, and why.
         last_ns: when the newest event arrived, by the monotonic clock; 0 before the first.
         has_changed: told from the links' thread when a one-shot wish was served and its topics need no more.
@@ -64,7 +65,7 @@ class Switchboard:
         self.run_in_thread: Run = _run_at_once
         self.lanes: dict[Key, Lane] = {}
         self.connections: dict[Server, Connection] = {}
-        self.messages = self.gaps = self.errors = self.callback_errors = self.late = 0
+        self.messages = self.gaps = self.errors = self.callback_errors = self.late = self.untold = 0
         self.problems: dict[str, str] = {}
         self.last_ns = 0
         self.listeners: dict[type[Report], list[Listener]] = {GapReport: [], StateReport: [], ErrorReport: []}
@@ -75,6 +76,7 @@ class Switchboard:
         self._is_posted = False
         self._ready: set[Lane] = set()
         self._at_work: set[Lane] = set()
+        self._telling: set[HostTask] = set()
 
     # In the thread of the user's loop.
 
@@ -147,9 +149,10 @@ class Switchboard:
             self._reports.clear()
             at_work = list(self._at_work)
         busy = [lane for lane in at_work if lane.is_busy and not (lane.task is not None and lane.task.is_current)]
-        for lane in busy:
-            if lane.task is not None:
-                lane.task.cancel()
+        tasks = [lane.task for lane in busy if lane.task is not None]
+        for task in (*tasks, *self._telling):
+            if not task.is_current:
+                task.cancel()
         return busy
 
     def mute(self) -> None:
@@ -299,15 +302,28 @@ class Switchboard:
 
     def _tell(self, report: Report) -> None:
         for listener in tuple(self.listeners[type(report)]):
-            if self.is_closed:
+            if self.is_closed or len(self._telling) >= MAX_REPORTS:
+                self.untold += not self.is_closed
                 return
             try:
                 result = listener(report)
             except Exception:  # noqa: BLE001 - the user's code; told in full, and hurts nobody else
                 _log.exception("client %r: a callback for %s failed", self.name, type(report).__name__)
                 continue
-            if hasattr(result, "__await__") and self._host is not None:
-                self._host.spawn(partial(_await_quietly, self.name, result))
+            if inspect.isawaitable(result) and self._host is not None:
+                self._await_listener(self._host, result)
+
+    def _await_listener(self, host: Host, awaitable: Awaitable[object]) -> None:
+        async def wait() -> None:
+            try:
+                await awaitable
+            except Exception:  # noqa: BLE001 - as in `_tell`
+                _log.exception("client %r: an async callback for reports failed", self.name)
+            finally:
+                self._telling.discard(task)
+
+        task = host.spawn(wait)
+        self._telling.add(task)  # asyncio itself keeps no task alive.
 
     def _index(self) -> None:
         self._by_topic = {topic: lane for lane in self.lanes.values() for topic in lane.topics}
@@ -337,10 +353,3 @@ def _goes_on_as(old: Lane, new: Lane) -> bool:
 def _run_at_once(work: Callable[[], None]) -> None:
     """Run it here, as long as there is no thread for it."""
     work()
-
-
-async def _await_quietly(name: str, awaitable: Any) -> None:  # noqa: ANN401 - of the user
-    try:
-        await awaitable
-    except Exception:  # noqa: BLE001 - as in `_tell`
-        _log.exception("client %r: an async callback for reports failed", name)
