@@ -78,11 +78,18 @@ async def turns(count: int = 5) -> None:
 
 
 async def together(*mains: Main) -> list[Any]:
-    """Run several coroutine functions at once; return for each its result, or the exception that it ended with."""
+    """Begin several coroutine functions one behind the other, and let them run at once.
+
+    Returns for each its result, or the exception that it ended with.
+    """
     host = current_host()
     results: list[Any] = [None] * len(mains)
+    begun: list[Main] = []
 
     async def run(at: int, main: Main) -> None:
+        while len(begun) < at:  # trio starts its tasks in any order.
+            await host.sleep(0)
+        begun.append(main)
         try:
             results[at] = await main()
         except Exception as error:  # noqa: BLE001 - the test looks at it
