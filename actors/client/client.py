@@ -70,7 +70,8 @@ class WebSocketClient(Subscribing):
         self._engine: Engine | None = None
         self._member: Member | None = None
         self._finalizer: weakref.finalize[..., WebSocketClient] | None = None
-        self._turns: dict[Key, int] = {}
+        self._calls = 0
+        self._held: dict[Key, int] = {}
         self._left: Any = None
 
     def __repr__(self) -> str:
@@ -215,21 +216,23 @@ class WebSocketClient(Subscribing):
         if not wish.topics:
             if known is None:
                 raise SubscriptionError(f"{wish.key.name}: no symbols; name at least one, such as ['KRW-BTC']")
+            self._calls = self._held[wish.key] = self._calls + 1
             subscription = Subscription(self, known)
             await self.end(known)
             return subscription
         call = None if callback is None else Callback(callback, self)  # type: ignore[arg-type]  # it checks that itself
         if in_thread and (call is None or call.is_async):
             raise SubscriptionError(f"{wish.key.name}: in_thread needs a plain callback; an async one needs no thread")
-        turn = self._turns[wish.key] = self._turns.get(wish.key, 0) + 1
+        self._calls = call_number = self._calls + 1
         host, engine, member = self._attach()
         await host.result_of(engine.call(partial(engine.prepare, member, wish.server, wish.key.name, wish.symbols)))
         self._check_open()
         lane = Lane(self._board, host, wish, call, in_thread=in_thread)
-        if turn != self._turns[wish.key]:
-            # A later call has been made meanwhile: that one holds, whichever of the two was quicker.
+        if call_number < self._held.get(wish.key, 0):
+            # A later call was quicker: that one holds.
             lane.end()
             return Subscription(self, lane)
+        self._held[wish.key] = call_number
         lane = self._board.set_lane(lane)
         subscription = Subscription(self, lane)
         await self._declare(host, engine, member, wish.server)
