@@ -3,7 +3,7 @@
 import os
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -98,9 +98,8 @@ class WebSocketClient(Subscribing):
         gone = set(check_symbols("unsubscribe_symbols", symbols))
         self._check_open()
         for lane in [lane for key, lane in self._board.lanes.items() if type in {None, key.type, key.name}]:
-            kept = tuple(symbol for symbol in lane.wish.symbols if symbol not in gone)
-            if len(kept) < len(lane.wish.symbols):
-                await self.change(lane, lane.wish.with_symbols(kept))
+            if not gone.isdisjoint(lane.wish.symbols):
+                await self.change(lane, removed=gone)
 
     # Asking.
 
@@ -193,14 +192,17 @@ class WebSocketClient(Subscribing):
 
     # For `Subscription`.
 
-    async def change(self, lane: Lane, wish: Wish) -> None:
-        """Give a subscription other markets; without any it ends."""
+    async def change(self, lane: Lane, *, added: Collection[str] = (), removed: Collection[str] = ()) -> None:
+        """Add markets to a subscription and take some away; without any left it ends."""
         host, engine, member = self._attach()
-        added = tuple(symbol for symbol in wish.symbols if symbol not in lane.wish.symbols)
-        await host.result_of(engine.call(partial(engine.prepare, member, wish.server, wish.key.name, added)))
-        if lane.is_active:
-            self._board.change_lane(lane, wish)
-            await self._declare(host, engine, member, wish.server)
+        generation, new = lane.generation, tuple(symbol for symbol in added if symbol not in lane.wish.symbols)
+        wish = lane.wish
+        await host.result_of(engine.call(partial(engine.prepare, member, wish.server, wish.key.name, new)))
+        if lane.is_active and lane.generation == generation:
+            # Only now: another change may have been made meanwhile.
+            symbols = (symbol for symbol in (*lane.wish.symbols, *added) if symbol not in removed)
+            self._board.change_lane(lane, lane.wish.with_symbols(symbols))
+            await self._declare(host, engine, member, lane.wish.server)
 
     async def end(self, lane: Lane) -> None:
         """End a subscription."""

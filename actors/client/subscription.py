@@ -1,12 +1,12 @@
 """The handle of one subscription, as the subscribe methods return it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
 from actors.client.errors import SubscriptionError
 from actors.client.lane import Lane
 from actors.client.mailbox import AnyEvent
-from actors.client.wishes import Wish, check_symbols
+from actors.client.wishes import check_symbols
 
 
 class Changer(Protocol):
@@ -14,8 +14,8 @@ class Changer(Protocol):
 
     name: str
 
-    async def change(self, lane: Lane, wish: Wish) -> None:
-        """Give a subscription other markets; without any it ends."""
+    async def change(self, lane: Lane, *, added: Collection[str] = (), removed: Collection[str] = ()) -> None:
+        """Add markets to a subscription and take some away; without any left it ends."""
 
     async def end(self, lane: Lane) -> None:
         """End a subscription."""
@@ -83,9 +83,8 @@ class Subscription:
         Raises:
             SubscriptionError: no such market, or the subscription has ended, or takes none.
         """
-        wish = self._changeable("add_symbols")
-        added = check_symbols(self.type, symbols)
-        await self._client.change(self._lane, wish.with_symbols((*wish.symbols, *added)))
+        self._check_changeable("add_symbols")
+        await self._client.change(self._lane, added=check_symbols(self.type, symbols))
 
     async def remove_symbols(self, symbols: Iterable[str]) -> None:
         """Take fewer markets; without any left the subscription ends. One that it does not have is ignored.
@@ -93,9 +92,8 @@ class Subscription:
         Raises:
             SubscriptionError: the subscription has ended, or takes no symbols.
         """
-        wish = self._changeable("remove_symbols")
-        gone = set(check_symbols(self.type, symbols))
-        await self._client.change(self._lane, wish.with_symbols(s for s in wish.symbols if s not in gone))
+        self._check_changeable("remove_symbols")
+        await self._client.change(self._lane, removed=check_symbols(self.type, symbols))
 
     async def first_event(self, timeout: float | None = 5.0) -> Any:  # noqa: ANN401, ASYNC109 - both are the course's
         """Wait for the first event that came since the subscription was made or changed.
@@ -129,9 +127,8 @@ class Subscription:
                 raise StopAsyncIteration
             await self._lane.bell.wait()
 
-    def _changeable(self, what: str) -> Wish:
+    def _check_changeable(self, what: str) -> None:
         if self._lane.wish.is_private:
             raise SubscriptionError(f"{what}: {self.type} belongs to the account and takes no symbols")
         if not self.is_active:
             raise SubscriptionError(f"{what}: this subscription of {self.type} has ended; subscribe anew")
-        return self._lane.wish

@@ -1,6 +1,7 @@
 """A subscription without a callback: an async iterator, and its end."""
 
 import asyncio
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,6 @@ from actors.client.errors import SubscriptionError
 from actors.client.hosts import current_host
 from actors.client.lane import Lane
 from actors.client.subscription import Subscription
-from actors.client.wishes import Wish
 from tests.actors.client.board_stage import BTC, ETH, Board, numbers, ticker, up_to
 from tests.actors.client.both_loops import cancelled_after, on_both, turns, until
 
@@ -23,8 +23,9 @@ class Changer:
     def __init__(self, board: Board) -> None:
         self.board = board
 
-    async def change(self, lane: Lane, wish: Wish) -> None:
-        self.board.change_lane(lane, wish)
+    async def change(self, lane: Lane, *, added: Collection[str] = (), removed: Collection[str] = ()) -> None:
+        symbols = (symbol for symbol in (*lane.wish.symbols, *added) if symbol not in removed)
+        self.board.change_lane(lane, lane.wish.with_symbols(symbols))
 
     async def end(self, lane: Lane) -> None:
         self.board.end_lane(lane)
