@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "reload": ("supervisor.commands.reload", "Read the settings again and change what is different."),
     "show": ("actors.commands.show", "Show an actor's state: prices and alerts, open orders, top turnover."),
     "watch": ("actors.commands.watch", "Attach as one more consumer and print events."),
+    "book": ("actors.commands.book", "A market's order book, live in the terminal."),
     "simulate": ("actors.commands.simulate", "Serve a simulated exchange."),
     "verify": ("actors.commands.verify", "Compare what the simulated exchange sent with what a consumer wrote down."),
     "learn": ("actors.commands.learn", "The course: chapters, and checks of your own programs."),

@@ -31,7 +31,8 @@ ROOMS_OF_ACTORS = {
     "exchange": {"runtime", "exchange"},
     "client": {"runtime", "client"},
     "learning": {"runtime", "exchange", "learning"},
-    "commands": {"runtime", "exchange", "client", "learning", "commands"},
+    "book": {"runtime", "client", "book"},
+    "commands": {"runtime", "exchange", "client", "learning", "book", "commands"},
 }
 
 
