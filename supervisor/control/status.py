@@ -26,7 +26,7 @@ class ChildStatus(Struct, frozen=True):
         heartbeat_age_s: None before the first heartbeat of this life.
         memory_bytes: resident set size; None without a process.
         progress: how much input this life has consumed.
-        reason: why it is parked, or what it waits for; empty otherwise.
+        reason: why it is parked or has ended by itself, or what it waits for; empty otherwise.
         group: the group that it belongs to; empty for the outermost one.
         is_held: its operator stopped it, and nothing else starts it.
         phase: `booting`, `importing`, `running` or `stopping`; empty without a process.

@@ -46,6 +46,7 @@ class Endings(Core):
             self._end_group(parent, Cause.AUTO_SHUTDOWN, "auto_shutdown", now_s)
         else:
             self._decide(member, f"not restarted: {why}")
+        member.reason = f"ended (cause {cause}): {why}"
 
     def _ends_with(self, group: GroupRecord) -> bool:
         """Whether the end of a significant member that just ended by itself ends its group."""

@@ -20,7 +20,7 @@ class Member:
         state_since_s: when the state was entered (monotonic).
         due_s: when `tick` acts on it: end of the backoff, of the start limit, of the wait for the next probe.
         last_exit: how it ended last; None before its first end.
-        reason: why it is parked or waits; empty otherwise.
+        reason: why it is parked, waits, or has ended by itself; empty otherwise.
         is_held: its operator stopped it, so no rule starts it.
         is_probe: this life tests whether a parked member runs again.
         was_tried: it was ready or failed once since its group began, so nobody waits for its first start any more.

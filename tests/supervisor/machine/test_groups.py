@@ -158,6 +158,8 @@ def test_a_group_that_ends_by_itself_ends_normally_for_its_parent(
     assert len({"a", "d"} & set(asked(world))) == affects
     told = f"cause {how}, 1 of 5" if then == "back" else "not restarted: "
     assert told in world.decision("g")
+    reason = world.machine.groups["g"].reason
+    assert reason == "" if then == "back" else reason.startswith(f"ended (cause {how}): ")
 
 
 def test_nested_auto_shutdown_climbs_through_significant_groups() -> None:
