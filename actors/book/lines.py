@@ -70,12 +70,13 @@ def draw(shown: Shown, prompt: Prompt, *, width: int, height: int, now_s: float,
     `width` and `height` are the terminal's, in columns and lines; `now_s` is the monotonic clock, for ages;
     `has_blocks` says whether bars may be made of block characters.
     """
-    head, status = _head(shown.market, width), _status(shown, now_s)
-    foot = _foot(shown, prompt)
+    has_headings, has_foot = height >= 9, height >= 6
+    head, status, foot = _head(shown.market, width), _status(shown, now_s), _foot(shown, prompt)
+    if prompt.is_open and not has_foot:
+        status = foot
     if height < 3:
         lines = [head, status][:height]
         return [_fit(line, width) for line in lines]
-    has_headings, has_foot = height >= 9, height >= 6 or prompt.is_open
     depth = (height - 3 - has_headings - has_foot) // 2
     body = _ladder(shown, depth, width, has_blocks=has_blocks, has_headings=has_headings)
     lines = [head, *body]
