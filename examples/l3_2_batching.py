@@ -70,12 +70,14 @@ class OptimizedSubscriptionManager:
         try:
             await self.client.cleanup()
         finally:
-            if self.batch_processor_task is not None:
-                self.batch_processor_task.cancel()
+            task = self.batch_processor_task
+            if task is not None:
+                task.cancel()
                 # Waited for: a task that is only cancelled takes the last batch with it, and its failure unseen.
-                await asyncio.wait([self.batch_processor_task])
-                if not self.batch_processor_task.cancelled():
-                    self.batch_processor_task.result()
+                await asyncio.wait([task])
+            await self.update_queue.stop()  # Flushes what is left also when the task was cancelled before it began.
+            if task is not None and not task.cancelled():
+                task.result()
 
 
 async def batching_practice(seconds: float = 60) -> None:
