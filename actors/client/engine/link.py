@@ -14,7 +14,7 @@ from actors.client.wishes import Server
 from actors.runtime.channel.dialling import Dial
 from actors.runtime.process.counters import Counters
 from actors.runtime.run_dir import socket_of
-from protocols.channel.messages import Accepted, WantProblem, Welcome
+from protocols.channel.messages import Accepted, Down, Up, WantProblem, Welcome
 
 ANSWER_S: Final = 10.0
 """How long an actor may take to answer; one that is being restarted needs well under a second."""
@@ -61,7 +61,10 @@ class Link:
                 for item in items:
                     if isinstance(item, WantProblem) and not item.is_held:
                         self._refused[item.topic] = item.reason
-                if board.take(self.server, items):
+                is_served = board.take(self.server, items)
+                if any(isinstance(item, Up | Down) for item in items):
+                    self._tell()
+                if is_served:
                     await self.dial.want(board.wants(self.server))
                 del board, items
 

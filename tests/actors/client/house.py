@@ -22,14 +22,13 @@ SETTINGS: Final = """
 log_level = "warning"
 [exchange]
 websocket_url = "{url}"
-[[child]]
-name = "public"
-start = "actors.connections.public:run"
-[[child]]
-name = "private"
-start = "actors.connections.private:run"
-secrets = ["UPBITD_ACCESS_KEY", "UPBITD_SECRET_KEY"]
 """
+
+CHILDREN: Final = {
+    "public": '[[child]]\nname = "public"\nstart = "actors.connections.public:run"\n',
+    "private": '[[child]]\nname = "private"\nstart = "actors.connections.private:run"\n'
+    'secrets = ["UPBITD_ACCESS_KEY", "UPBITD_SECRET_KEY"]\n',
+}
 
 
 class House:
@@ -73,12 +72,15 @@ def asked(run_dir: Path, actor: str, question: str) -> Any:
 
 
 @contextlib.contextmanager
-def house(folder: Path, *, keys: dict[str, str] | None = None) -> Iterator[House]:
+def house(
+    folder: Path, *, keys: dict[str, str] | None = None, actors: tuple[str, ...] = ("public", "private")
+) -> Iterator[House]:
     """Run an exchange whose account has `KEYS`, and a tree that has the keys given, or none."""
     account = ("--access-key", KEYS["UPBITD_ACCESS_KEY"], "--secret-key", KEYS["UPBITD_SECRET_KEY"])
+    children = "".join(CHILDREN[actor] for actor in actors)
     with (
         simulated_exchange("--rate", "400", *account) as exchange,
-        running_tree(folder, SETTINGS.format(url=exchange.ws), environment=keys) as tree,
+        running_tree(folder, SETTINGS.format(url=exchange.ws) + children, environment=keys) as tree,
     ):
         tree.wait_for("child_ready", "public")
         yield House(exchange, tree)
