@@ -114,10 +114,12 @@ def health_of(board: Switchboard, *, began_ns: int, merged_on_the_way: int) -> C
 
 
 def state_of(board: Switchboard) -> ClientState:
-    """The worst state of a client's connections."""
+    """The worst state of the connections that a client's subscriptions use, or of all that it ever used."""
     if board.is_closed:
         return "closed"
-    states = {known.state for known in board.connections.values()}
+    # A connection that could not be had for a subscription, such as one without keys, is none that the client uses.
+    used = {lane.wish.server for lane in tuple(board.lanes.values())} or {"public", "private"}
+    states = {known.state for server, known in tuple(board.connections.items()) if server in used}
     return next((state for state in WORST_FIRST if state in states), "idle")
 
 
