@@ -16,7 +16,7 @@ from actors.client.errors import RateLimitExceededError, SubscriptionError, WebS
 from actors.client.health import ClientHealth, health_of, state_of
 from actors.client.hosts import Host, current_host
 from actors.client.lane import Lane
-from actors.client.reports import ErrorReport, GapReport, StateReport
+from actors.client.reports import ErrorReport, GapReport, Report, StateReport
 from actors.client.subscribing import Subscribing
 from actors.client.subscription import Subscription
 from actors.client.switchboard import Switchboard
@@ -156,18 +156,15 @@ class WebSocketClient(Subscribing):
 
     def on_gap(self, callback: AnyCallback) -> None:
         """Call this with a `GapReport` whenever events were missed: after an outage, or by a callback too slow."""
-        Callback(callback, None)
-        self._board.listeners[GapReport].append(callback)
+        self._listen(GapReport, callback)
 
     def on_state(self, callback: AnyCallback) -> None:
         """Call this with a `StateReport` whenever a connection changes its state."""
-        Callback(callback, None)
-        self._board.listeners[StateReport].append(callback)
+        self._listen(StateReport, callback)
 
     def on_error(self, callback: AnyCallback) -> None:
         """Call this with an `ErrorReport` whenever a callback fails or a subscription is not served."""
-        Callback(callback, None)
-        self._board.listeners[ErrorReport].append(callback)
+        self._listen(ErrorReport, callback)
 
     # Ending.
 
@@ -211,6 +208,9 @@ class WebSocketClient(Subscribing):
         await self._declare(host, engine, member, lane.wish.server)
 
     # Inside.
+
+    def _listen(self, kind: type[Report], callback: AnyCallback) -> None:
+        self._board.listeners[kind].append(partial(_tell, Callback(callback, self)))
 
     async def _subscribe(self, wish: Wish, callback: object, *, in_thread: bool) -> Subscription:
         self._check_open()
@@ -260,6 +260,12 @@ class WebSocketClient(Subscribing):
     def _check_open(self) -> None:
         if self._board.is_closed:
             raise SubscriptionError(f"client {self.name!r} was cleaned up; make a new WebSocketClient")
+
+
+def _tell(listener: Callback, report: Report) -> object:
+    """Hand a report to a listener that may be gone: methods of who holds the client are held weakly."""
+    function = listener.get()
+    return None if function is None else function(report)
 
 
 class Listed(msgspec.Struct, frozen=True):
