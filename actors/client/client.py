@@ -235,9 +235,14 @@ class WebSocketClient(Subscribing):
             lane.end()
             return Subscription(self, lane)
         self._held[wish.key] = call_number
+        lane.is_held = True
         lane = self._board.set_lane(lane)
         subscription = Subscription(self, lane)
-        await self._declare(host, engine, member, wish.server)
+        try:
+            await self._declare(host, engine, member, wish.server)
+        finally:
+            lane.is_held = False
+            self._board.wake()
         return subscription
 
     async def _declare(self, host: Host, engine: "Engine", member: "Member", server: Server) -> None:

@@ -77,6 +77,7 @@ class Lane:
 
     Attributes:
         is_active: whether it still delivers.
+        is_held: whether nothing is delivered yet: a callback may use what its subscribe call returns.
         is_busy: whether a callback that may take its time is at work.
         generation: how often another subscribe call has taken it over.
         bell, arrived, rested: rung when events wait, when the first one came, and when it is busy no longer.
@@ -99,6 +100,7 @@ class Lane:
         self.arrived: Bell = host.bell()
         self.rested: Bell = host.bell()
         self.task: HostTask | None = None
+        self.is_held = False
         self.is_busy = False
         self._owner = owner
         self._host = host
@@ -145,7 +147,7 @@ class Lane:
         if self.callback is None:
             self.bell.ring()
             return
-        if self.is_busy:
+        if self.is_busy or self.is_held:
             return
         if self.in_thread:
             self.is_busy = True

@@ -17,8 +17,10 @@ class GapReport(Struct, frozen=True):
         symbol: the market; empty for all.
         missed: how many; None when nobody can know, as after an outage.
         reason: why.
-        epoch, first, last: their place in the topic's numbering; 0 when `missed` is None.
-        outage_s: how long the outage was; 0 when there was none.
+        epoch: in which they were missed; after an outage, the one that has begun.
+        first, last: their place in the topic's numbering; 0 when `missed` is None.
+        outage_s: how long the outage was, from when it was noticed; 0 when there was none.
+        connection: `public` or `private`.
     """
 
     type: str
@@ -29,6 +31,7 @@ class GapReport(Struct, frozen=True):
     first: int = 0
     last: int = 0
     outage_s: float = 0.0
+    connection: str = ""
 
 
 class StateReport(Struct, frozen=True):

@@ -17,6 +17,7 @@ from actors.client.lane import Lane
 from actors.client.reports import ClientState, ErrorReport, GapReport, Report, StateReport
 from actors.client.wishes import Key, Server, Wish
 from protocols.channel.messages import CACHED, Down, Event, Gap, Up, Want, WantProblem
+from protocols.upbit.messages import PRIVATE_TYPES
 
 MAX_REPORTS: Final = 1000
 """Reports that wait for a loop that does not turn (the oldest leave), and calls of async listeners that still wait."""
@@ -201,10 +202,12 @@ class Switchboard:
     def report_gap(self, gap: Gap) -> None:
         """Tell that events of one topic were dropped; from any thread."""
         lane = self._by_topic.get(gap.topic)
-        kind = lane.wish.key.name if lane is not None else gap.topic.partition("/")[0]
-        symbol = gap.topic.partition("/")[2]
+        kind, _, symbol = gap.topic.partition("/")
+        if lane is not None:
+            kind = lane.wish.key.name
+        server = "private" if kind in PRIVATE_TYPES else "public"
         missed = gap.last - gap.first + 1
-        self.report(GapReport(kind, symbol, missed, gap.reason, gap.epoch, gap.first, gap.last))
+        self.report(GapReport(kind, symbol, missed, gap.reason, gap.epoch, gap.first, gap.last, connection=server))
 
     # In the thread of the links.
 
@@ -263,7 +266,8 @@ class Switchboard:
                 self.turn(server, "live", outage_s=marker.outage_s)
                 if known.was_up:
                     reason = f"{server}: the connection was away for {marker.outage_s:.3f} s"
-                    self.report(GapReport("", "", None, reason, marker.epoch, outage_s=marker.outage_s))
+                    outage_s = marker.outage_s
+                    self.report(GapReport("", "", None, reason, marker.epoch, outage_s=outage_s, connection=server))
                 known.was_up = True
             case Down():
                 self.turn(server, "parked" if marker.parked else "down", marker.reason)

@@ -68,10 +68,12 @@ def test_a_small_terminal_has_fewer_levels() -> None:
     reason=st.sampled_from(["", "점검 중입니다", "closed"]),
     keys=st.sampled_from(["", "eth"]),
 )
-def test_every_screen_is_exactly_as_large_as_the_terminal(
+def test_every_screen_is_exactly_as_large_as_the_terminal(  # noqa: PLR0917 - given by name
     width: int, height: int, depth: int, size: float, reason: str, keys: str
 ) -> None:
-    shown = shown_with(book(depth=depth, size=size) if depth else None, state="down" if reason else "live", reason=reason)
+    shown = shown_with(
+        book(depth=depth, size=size) if depth else None, state="down" if reason else "live", reason=reason
+    )
     prompt = Prompt()
     for key in keys:
         prompt.take(key)

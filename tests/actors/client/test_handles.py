@@ -200,7 +200,7 @@ async def test_a_late_comer_gets_the_last_known_state_at_once_unless_it_wants_ch
         await (await client.subscribe_ticker([BTC], drop)).first_event(30)
         sub = await late.subscribe_ticker([BTC], drop)
         await sub.first_event(30)
-        assert sub.envelope is not None
+        await until(lambda: sub.envelope is not None)
         changes = await late.subscribe_ticker([BTC], drop, "realtime_only")
         assert (await changes.first_event(30)).stream_type == "REALTIME"
 
@@ -256,3 +256,26 @@ async def test_two_calls_for_one_type_at_the_same_time_leave_the_later_one(serve
         assert (first.is_active, second.is_active) == (False, True)
         assert client.get_active_symbols() == {ETH}
         await served.wait_wanted("ticker/KRW-ETH")
+
+
+@on_both
+async def test_a_callback_may_use_the_handle_that_its_subscribe_call_returns(served: House) -> None:
+    """Late comers' values are there at once, and are delivered when the handle is."""
+    async with served.client() as stays, served.client() as client:
+        await (await stays.subscribe_ticker([BTC, ETH], drop)).first_event()
+        handle: list[Subscription] = []
+        seen: list[str] = []
+
+        def note(event: Any) -> None:
+            envelope = handle[0].envelope
+            assert envelope is not None
+            assert envelope.body is event
+            seen.append(event.symbol)
+
+        for _ in range(20):
+            handle.clear()
+            handle.append(await client.subscribe_ticker([BTC, ETH], note))
+            await until(lambda: {BTC, ETH} <= set(seen))
+            seen.clear()
+            await handle[0].unsubscribe()
+        assert client.health().callback_errors == 0

@@ -32,7 +32,7 @@ async def test_a_connection_that_comes_goes_and_comes_again_is_told_in_order() -
         StateReport("public", "live", "", 7),
         StateReport("public", "down", "the exchange closed", 7),
         StateReport("public", "live", "", 8, 1.5),
-        GapReport("", "", None, "public: the connection was away for 1.500 s", 8, outage_s=1.5),
+        GapReport("", "", None, "public: the connection was away for 1.500 s", 8, outage_s=1.5, connection="public"),
     ]
     assert (board.gaps, board.errors) == (1, 0)
 
@@ -56,7 +56,7 @@ async def test_events_that_were_dropped_on_the_way_are_told_with_their_market_an
     board.lane(print, [BTC], kind="orderbook", units=5)
     board.mark(Gap("orderbook.5/KRW-BTC", 1, 11, 15, "not attached"))
     await until(lambda: reports)
-    assert reports == [GapReport("orderbook", BTC, 5, "not attached", 1, 11, 15)]
+    assert reports == [GapReport("orderbook", BTC, 5, "not attached", 1, 11, 15, connection="public")]
 
 
 @on_both

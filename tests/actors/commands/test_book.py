@@ -208,9 +208,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(tree: RunningTree) -> None:
 def test_an_unknown_market_is_refused_with_what_was_meant(tree: RunningTree) -> None:
     done = upbitd("book", "KRW-BTCC", "--run-dir", str(tree.run_dir))
     assert done.returncode == 2
-    assert done.stderr == (
-        "upbitd: book: orderbook: the exchange has no market 'KRW-BTCC'; did you mean 'KRW-BTC'?\n"
-    )
+    assert done.stderr == ("upbitd: book: orderbook: the exchange has no market 'KRW-BTCC'; did you mean 'KRW-BTC'?\n")
 
 
 @pytest.mark.parametrize("options", [("--units", "7"), ("--fps", "0"), ("--level", "-1"), ("--seconds", "0")])
