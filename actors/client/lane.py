@@ -35,6 +35,7 @@ class LaneOwner(Protocol):
 
     name: str
     lock: threading.Lock
+    is_closed: bool
 
     def report(self, report: ErrorReport) -> None:
         """Tell the user's program about an error."""
@@ -105,6 +106,7 @@ class Lane:
         self._owner = owner
         self._host = host
         self._until_s = 0.0
+        self._is_gone = False
 
     @property
     def is_done(self) -> bool:
@@ -188,7 +190,8 @@ class Lane:
     def _call(self, event: AnyEvent) -> Any:  # noqa: ANN401 - what the user's callback returns
         function = None if self.callback is None else self.callback.get()
         if function is None:
-            return None  # Its object is gone, and with it whoever wanted this.
+            self._tell_gone()
+            return None
         began_s = time.perf_counter()
         try:
             return function(event.body)
@@ -242,6 +245,18 @@ class Lane:
         where = " ".join(filter(None, (self.wish.key.name, symbol)))
         text = f"client {self._owner.name!r}: callback {name} failed on {where}: {type(error).__name__}: {error}"
         self._owner.report(ErrorReport(self._owner.name, self.wish.key.name, symbol, text, error))
+
+    def _tell_gone(self) -> None:
+        """Say once that nobody is there to be called any more, though the client is."""
+        if self._is_gone or self._owner.is_closed:
+            return
+        self._is_gone = True
+        name = self.callback.name if self.callback is not None else "?"
+        text = (
+            f"client {self._owner.name!r}: the object of callback {name} of {self.wish.key.name} is gone; "
+            "keep a reference to it as long as it shall be called"
+        )
+        self._owner.report(ErrorReport(self._owner.name, self.wish.key.name, "", text))
 
     def _note_blocking(self, took_s: float) -> None:
         if took_s < BLOCKING_S or self.in_thread:

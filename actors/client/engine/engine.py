@@ -82,6 +82,9 @@ class Engine:
 
     def forget(self, member: Member) -> None:
         """A client is gone without a clean-up: free what it wanted. Takes no lock: it is called by the collector."""
+        board = member.board()
+        if board is not None:
+            board.is_closed = True  # Whose callbacks went with it must not be told as a fault.
         self.call(partial(self._forget, member))
 
     def end(self) -> None:
