@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from actors.connections.exchange_settings import ExchangeSettings
 from actors.connections.http_answers import plain_name
 from actors.connections.keep_alive import keep_alive
+from actors.connections.listing import ListAsker
 from actors.connections.routing import Answer, Router
 from actors.connections.websocket import Connection
 from actors.runtime.channel.publishing import Counter, Publisher
@@ -34,7 +35,7 @@ from protocols.errors import (
 from protocols.feed_state import FeedInput, FeedState, next_state
 from protocols.upbit.decoding import FrameDecoder
 from protocols.upbit.limits import ConnectLimit, MessageLimits
-from protocols.upbit.messages import ErrorFrame, SubscriptionEntry, SubscriptionList
+from protocols.upbit.messages import ErrorFrame, SubscriptionList
 from protocols.upbit.refusals import Remedy, remedy_of
 from protocols.upbit.subscriptions import SubscriptionPlan
 from protocols.upbit.topics import Topic, parse_topic
@@ -47,12 +48,6 @@ each connection after this time is dialled once a second, a fifth of what it all
 UNWANTED_S: Final = 0.5
 """How long a connection stays whose topics nobody wants any more. The exchange would send them for ever, and takes no
 request without any; somebody who changes from one want to another is quicker than this."""
-
-LIST_TIMEOUT_S: Final = 10.0
-LIST_PATIENCE_S: Final = 2.0
-"""Longest wait for a permit to ask for the list; whoever asks is told to come back when it would be longer."""
-
-LIST_AGAIN_S: Final = 0.02
 
 REPORT_ONE_IN: Final = 100
 """After the first frame that could not be read, so many more until the next is logged; all are counted."""
@@ -77,6 +72,9 @@ class Feed:
         needs_keys: whether the exchange may refuse this connection because of the keys.
         progressed: told how many frames were taken.
         watch: asks from time to time, while connected, whether frames wait in the socket untouched.
+
+    Attributes:
+        lists: asks the exchange what it sends on this connection.
     """
 
     def __init__(
@@ -115,10 +113,7 @@ class Feed:
         self._connection: Connection | None = None
         self._sending = trio.Lock()
         """Held while a message is made and sent: the plan counts it as sent when it is made."""
-        self._listing = trio.Lock()
-        self._listed = trio.Event()
-        self._list: tuple[SubscriptionEntry, ...] = ()
-        self._lists_asked = self._lists_answered = 0
+        self.lists = ListAsker(self._plan, self._send_list)
         self._unwanted_s = float("inf")
         self._received_s = 0.0
         self._state = FeedState.IDLE
@@ -139,36 +134,6 @@ class Feed:
             "wanted": sorted(topic.key for topic in self._plan.wanted),
             "subscribed": sorted(topic.key for topic in self._plan.sent),
         }
-
-    async def list_subscriptions(self) -> dict[str, object]:
-        """Ask the exchange what it sends on this connection; return its answer as `entries`.
-
-        Where it takes no request now, `retry_after_s` says when to ask again. Those who ask at the same time share one
-        request. Where nothing was ever asked for on this connection, nothing is sent, and no question is needed.
-
-        Raises:
-            ConnectionLost: there is no connection, or it ended, or no answer came in time.
-        """
-        asked_before = self._lists_asked
-        async with self._listing:
-            with trio.move_on_after(LIST_TIMEOUT_S):
-                while self._lists_answered <= asked_before:
-                    connection, listed = self._connection, self._listed
-                    if connection is None:
-                        raise ConnectionLost("there is no connection to the exchange now; ask again")
-                    now_s = trio.current_time()
-                    wait_s = self._plan.permit_at_s(now_s) - now_s
-                    if self._plan.is_clear:
-                        return {"entries": ()}
-                    if wait_s > LIST_PATIENCE_S:
-                        return {"retry_after_s": wait_s}
-                    if not self._plan.is_audited and not await self._ask_for_list(connection):
-                        # A change of the wants goes first, as soon as it may.
-                        await trio.sleep(max(wait_s, LIST_AGAIN_S))
-                        continue
-                    await listed.wait()
-                return {"entries": self._list}
-        raise ConnectionLost(f"the exchange did not answer LIST_SUBSCRIPTIONS within {LIST_TIMEOUT_S:g} s; ask again")
 
     async def run(self) -> None:
         """Keep a connection alive until cancelled.
@@ -234,11 +199,11 @@ class Feed:
                 connection = await self._dial(nursery)
                 try:
                     self._connection = connection
+                    self.lists.connection_opened()
                     await self._serve(connection, nursery)
                 finally:
                     self._connection = None
-                    self._listed.set()
-                    self._listed = trio.Event()
+                    self.lists.connection_closed()
                     self._plan.connection_closed()
                     await connection.aclose()
         except* (AuthenticationError, Unwanted) as errors:
@@ -261,7 +226,7 @@ class Feed:
         nursery.start_soon(self._send_requests, connection)
         nursery.start_soon(keep_alive, connection, self._settings, self._counters, lambda: self._received_s)
         if self._settings.audit_interval_s:
-            nursery.start_soon(self._audit, connection)
+            nursery.start_soon(self._audit)
         with nullcontext() if self._watch is None else self._watch(connection.is_input_waiting):
             while True:
                 frames = await connection.receive()
@@ -310,7 +275,7 @@ class Feed:
                 self._publisher.report_problem(topic.key, f"the exchange refused it: {said}")
             self._wants_changed.set()
         elif isinstance(answer, SubscriptionList):
-            self._note_list(answer.result)
+            self.lists.answered(answer.result)
             result = self._plan.audit(answer)
             self._counters.add("audits")
             if not result.is_clean:
@@ -369,26 +334,22 @@ class Feed:
             return
         raise ConnectionLost(f"a request of {len(frame)} B could not be sent within {SEND_TIMEOUT_S} s; reconnect")
 
-    async def _audit(self, connection: Connection) -> None:
+    async def _audit(self) -> None:
         """From time to time, ask the exchange what it thinks is subscribed: it acknowledges nothing by itself."""
         while True:
             await trio.sleep(self._settings.audit_interval_s)
-            await self._ask_for_list(connection)
+            await self.lists.send()
 
-    async def _ask_for_list(self, connection: Connection) -> bool:
-        """Send LIST_SUBSCRIPTIONS; return whether that could be sent now."""
+    async def _send_list(self, note: Callable[[], None]) -> bool:
+        """Send LIST_SUBSCRIPTIONS if that may be done now; see `ListAsker`."""
         async with self._sending:
+            connection = self._connection
             frame = self._plan.audit_frame(now_s=trio.current_time(), ticket=_ticket())
-            if frame is None:
+            if frame is None or connection is None:
                 return False
-            self._lists_asked += 1
+            note()
             await self._send(connection, frame)
             return True
-
-    def _note_list(self, entries: tuple[SubscriptionEntry, ...]) -> None:
-        self._list, self._lists_answered = entries, self._lists_asked
-        self._listed.set()
-        self._listed = trio.Event()
 
 
 def refusal_of(key: str, served: Collection[str], *, other: str) -> str:

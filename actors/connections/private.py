@@ -136,7 +136,7 @@ async def _serve(actor: Actor, settings: PrivateSettings, dialler: PrivateDialle
     )
 
     async def answer_list(_request: Request) -> object:
-        return await feed.list_subscriptions()
+        return await feed.lists.ask()
 
     async def answer_state(_request: Request) -> object:
         return feed.describe()

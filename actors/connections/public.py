@@ -60,7 +60,7 @@ async def run(actor: Actor, settings: PublicSettings) -> None:
             return await rest.markets(max_age_s=_read_arguments(request).max_age_s)
 
         async def answer_list(_request: Request) -> object:
-            return await feed.list_subscriptions()
+            return await feed.lists.ask()
 
         async def answer_state(_request: Request) -> object:
             return feed.describe()

@@ -493,14 +493,14 @@ async def test_the_exchanges_own_list_is_asked_for_once_for_all_who_ask(autojump
     answers: list[dict[str, object]] = []
 
     async def ask() -> None:
-        answers.append(await rig.feed.list_subscriptions())
+        answers.append(await rig.feed.lists.ask())
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(rig.feed.run)
         await quiet()
         rig.exchange.connections[0].say(Status("UP"))
         await quiet()
-        assert await rig.feed.list_subscriptions() == {"entries": ()}, "nothing was asked for: no question is needed"
+        assert await rig.feed.lists.ask() == {"entries": ()}, "nothing was asked for: no question is needed"
         rig.want(BTC, ETH)
         async with trio.open_nursery() as asking:
             for _ in range(30):
@@ -515,7 +515,7 @@ async def test_the_exchanges_own_list_is_asked_for_once_for_all_who_ask(autojump
 async def test_a_list_that_cannot_be_had_is_an_error_with_its_reason(autojump_clock: MockClock) -> None:
     rig = Rig()
     with pytest.raises(ConnectionLost, match="no connection to the exchange now"):
-        await rig.feed.list_subscriptions()
+        await rig.feed.lists.ask()
     rig.want(BTC)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(rig.feed.run)
@@ -523,7 +523,7 @@ async def test_a_list_that_cannot_be_had_is_an_error_with_its_reason(autojump_cl
         await trio.sleep(5)
         began_s = trio.current_time()
         with pytest.raises(ConnectionLost, match="did not answer LIST_SUBSCRIPTIONS within 10 s"):
-            await rig.feed.list_subscriptions()
+            await rig.feed.lists.ask()
         assert trio.current_time() - began_s == pytest.approx(10)
         nursery.cancel_scope.cancel()
 
@@ -537,7 +537,7 @@ async def test_a_list_is_asked_for_no_faster_than_the_limits_allow(autojump_cloc
         await rig.exchange.wait_request()
         await trio.sleep(5)
         for _ in range(150):
-            await rig.feed.list_subscriptions()
+            await rig.feed.lists.ask()
         nursery.cancel_scope.cancel()
     times_s = [at_s for at_s, _request in rig.exchange.connections[0].requests]
     assert len(times_s) == 151
