@@ -16,7 +16,9 @@ from supervisor.specs.spec import ChildSpec
 
 PREFIX: Final = "UPBITD_"
 SEPARATOR: Final = "__"
-RESERVED_VARIABLES: Final = frozenset({"UPBITD_RUN_DIR", "UPBITD_ACCESS_KEY", "UPBITD_SECRET_KEY", "UPBITD_TREE"})
+RESERVED_VARIABLES: Final = frozenset(
+    {"UPBITD_RUN_DIR", "UPBITD_ACCESS_KEY", "UPBITD_SECRET_KEY", "UPBITD_TREE", "UPBITD_AUTOSTART"}
+)
 
 _SPEC_KEYS: Final = frozenset(field.name for field in msgspec.structs.fields(ChildSpec))
 
