@@ -51,16 +51,18 @@ class Member:
 class Engine:
     """The thread, and what the clients ask of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, predecessor: "Engine | None") -> None:
         self.pid = os.getpid()
         self.members: set[Member] = set()
         self.is_over = False
+        self._predecessor = predecessor
         self._ready = threading.Event()
         self._places: dict[Path, Place] = {}
         self._nursery: trio.Nursery
         self._token: trio.lowlevel.TrioToken
         self._stop: trio.Event
         self._threads: trio.CapacityLimiter
+        self._alone: trio.Event
         self._thread = threading.Thread(target=self._run_thread, name="upbitd-client", daemon=True)
         self._thread.start()
         self._ready.wait()
@@ -94,6 +96,10 @@ class Engine:
             self._token.run_sync_soon(self._stop_soon)
         except trio.RunFinishedError:
             return
+        self.wait_ended()
+
+    def wait_ended(self) -> None:
+        """Block until the thread has ended, and with it the tree that was started for it."""
         self._thread.join(JOIN_S)
 
     # In the engine's thread.
@@ -104,6 +110,7 @@ class Engine:
         Raises:
             WebSocketConnectionError, AuthenticationError: it cannot be; the message says what to do.
         """
+        await self._alone.wait()
         place = self._place(member.run_dir)
         if server not in member.links:
             await place.ensure_tree()
@@ -160,6 +167,7 @@ class Engine:
         Raises:
             WebSocketConnectionError: no tree can be reached, or the list cannot be had.
         """
+        await self._alone.wait()
         place = self._place(member.run_dir)
         await place.ensure_tree()
         await place.check_actor("public")
@@ -197,11 +205,13 @@ class Engine:
         self._token = trio.lowlevel.current_trio_token()
         self._stop = trio.Event()
         self._threads = trio.CapacityLimiter(MAX_THREADS)
+        self._alone = trio.Event()
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 self._ready.set()
                 nursery.start_soon(self._watch_hosts)
+                nursery.start_soon(self._await_predecessor)
                 await self._stop.wait()
                 nursery.cancel_scope.cancel()
         finally:
@@ -211,6 +221,13 @@ class Engine:
             with trio.CancelScope(shield=True):
                 for place in self._places.values():
                     await place.close()
+
+    async def _await_predecessor(self) -> None:
+        """Let the engine before this one end its tree first: who attached to that one now would lose it at once."""
+        predecessor, self._predecessor = self._predecessor, None
+        if predecessor is not None:
+            await trio.to_thread.run_sync(predecessor.wait_ended, abandon_on_cancel=True)
+        self._alone.set()
 
     def _begin(self, work: Callable[[], Awaitable[ResultT]], future: "Future[ResultT]") -> None:
         self._nursery.start_soon(self._work, work, future)
@@ -245,6 +262,7 @@ class Engine:
 
 _lock = threading.Lock()
 _engine: Engine | None = None
+"""The one that is in use, or the last one that was."""
 
 
 def join(name: str, run_dir: Path, board: Switchboard) -> tuple[Engine, Member]:
@@ -252,21 +270,20 @@ def join(name: str, run_dir: Path, board: Switchboard) -> tuple[Engine, Member]:
     global _engine  # noqa: PLW0603 - one for the process
     member = Member(name, run_dir, board)
     with _lock:
-        if _engine is None or _engine.is_over or _engine.pid != os.getpid():
-            _engine = Engine()
+        if _engine is None or _engine.pid != os.getpid():
+            _engine = Engine(None)
+        elif _engine.is_over:
+            _engine = Engine(_engine)
         _engine.members.add(member)
         return _engine, member
 
 
 def retire(engine: Engine) -> bool:
     """Take an engine without members out of use; False when a client has come meanwhile."""
-    global _engine  # noqa: PLW0603 - as above
     with _lock:
         if engine.members:
             return False
         engine.is_over = True
-        if _engine is engine:
-            _engine = None
         return True
 
 
