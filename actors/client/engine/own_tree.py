@@ -21,6 +21,9 @@ LOOK_S: Final = 0.02
 STOP_S: Final = 8.0
 """The supervisor's own limit for all of its children is 4 s."""
 
+LAST_WORDS_S: Final = 2.0
+"""How long the output of a supervisor that has ended is read, should a process that it left behind hold it open."""
+
 LAST_LINES: Final = 20
 LINE_BYTES: Final = 4096
 
@@ -34,6 +37,7 @@ class OwnTree:
         self._run_dir = run_dir
         self._process: trio.Process | None = None
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._has_said_all = trio.Event()
 
     @property
     def is_running(self) -> bool:
@@ -47,6 +51,7 @@ class OwnTree:
             WebSocketConnectionError: it ended, or it did not come up in time; with its last words.
         """
         self._lines.clear()
+        self._has_said_all = trio.Event()
         settings = _HOME / "deploy" / "connections.toml"
         command = [sys.executable, str(_HOME / "upbitd.py"), "run", "--until-eof", "-c", str(settings)]
         process = await trio.lowlevel.open_process(
@@ -60,12 +65,14 @@ class OwnTree:
         nursery.start_soon(self._read_output, process)
         with trio.move_on_after(START_S):
             while not is_served(socket_of(self._run_dir, "public")):
-                if process.poll() is not None and self._is_taken():
+                if process.poll() is None:
+                    await trio.sleep(LOOK_S)
+                    continue
+                with trio.move_on_after(LAST_WORDS_S):
+                    await self._has_said_all.wait()
+                if self._is_taken():
                     break  # Another program was quicker: its tree is as good.
-                if process.poll() is not None:
-                    await trio.sleep(LOOK_S)  # Its last words are still to be read.
-                    raise WebSocketConnectionError(f"no tree could be started in {self._run_dir}: {self._last_words()}")
-                await trio.sleep(LOOK_S)
+                raise WebSocketConnectionError(f"no tree could be started in {self._run_dir}: {self._last_words()}")
             return
         raise WebSocketConnectionError(
             f"a tree was started in {self._run_dir} but does not answer: {self._last_words()}"
@@ -106,3 +113,4 @@ class OwnTree:
                 *lines, rest = (rest + bytes(chunk)).split(b"\n")
                 rest = rest[-LINE_BYTES:]
                 self._lines.extend(line[:LINE_BYTES].decode("utf-8", "replace") for line in lines if line.strip())
+        self._has_said_all.set()
