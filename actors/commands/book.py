@@ -114,4 +114,4 @@ async def _run_on_screen(window: Window, view: TerminalView, fps: float, has_key
                 await window.read_keys(STDIN_FD)
                 nursery.cancel_scope.cancel()
     finally:
-        await view.close()  # noqa: ASYNC102 - a thread does it, bounded; see there
+        await view.close()  # noqa: ASYNC102 - it shields itself, for a limited time

@@ -1,9 +1,9 @@
 """Level 4.1 by itself, on a clock of the test's, with a client that is the test's own."""
 
 import asyncio
-import itertools
 import random
 from collections.abc import Callable, Coroutine
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -79,7 +79,7 @@ def test_after_a_pause_the_rate_is_kept_too() -> None:
         await asyncio.sleep(1.0)
 
     drawn_s = run(work).drawn_s
-    assert all(later - earlier > 1 / 60 - 1e-9 for earlier, later in itertools.pairwise(drawn_s))
+    assert all(later - earlier > 1 / 60 - 1e-9 for earlier, later in pairwise(drawn_s))
 
 
 def test_200_random_switches_draw_no_book_under_another_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,15 +61,14 @@ def test_a_small_terminal_has_fewer_levels() -> None:
 
 
 @given(
-    width=st.integers(1, 200),
-    height=st.integers(1, 70),
+    terminal=st.tuples(st.integers(1, 200), st.integers(1, 70)),
     depth=st.integers(0, 30),
     size=st.sampled_from([1e-8, 0.5, 3e11]),
     reason=st.sampled_from(["", "점검 중입니다", "closed"]),
     keys=st.sampled_from(["", "eth"]),
 )
-def test_every_screen_is_exactly_as_large_as_the_terminal(  # noqa: PLR0917 - given by name
-    width: int, height: int, depth: int, size: float, reason: str, keys: str
+def test_every_screen_is_exactly_as_large_as_the_terminal(
+    terminal: tuple[int, int], depth: int, size: float, reason: str, keys: str
 ) -> None:
     shown = shown_with(
         book(depth=depth, size=size) if depth else None, state="down" if reason else "live", reason=reason
@@ -77,6 +76,7 @@ def test_every_screen_is_exactly_as_large_as_the_terminal(  # noqa: PLR0917 - gi
     prompt = Prompt()
     for key in keys:
         prompt.take(key)
+    width, height = terminal
     lines = screen(shown, width, height, prompt)
     assert len(lines) == height
     assert {cell_len(line) for line in lines} == {width}
