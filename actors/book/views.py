@@ -63,12 +63,16 @@ class PlainView:
         return Frame([(Span(text),)], (len(text), 1))
 
     async def show(self, frame: Frame) -> None:
-        """Append the line, unless it says the same as the one before."""
+        """Append the line, unless it says the same as the one before; from a thread, for a reader may stand still."""
         text = frame.lines[0][0].text
         if text != self._before:
             self._before = text
-            self._file.write(f"{datetime.now(UTC).astimezone():%H:%M:%S.%f} {text}\n")
-            self._file.flush()
+            line = f"{datetime.now(UTC).astimezone():%H:%M:%S.%f} {text}\n"
+            await trio.to_thread.run_sync(self._append, line, abandon_on_cancel=True)
+
+    def _append(self, line: str) -> None:
+        self._file.write(line)
+        self._file.flush()
 
 
 def plain_text(shown: Shown, now_s: float) -> str:

@@ -4,6 +4,7 @@ import os
 import time
 import weakref
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -181,7 +182,8 @@ class WebSocketClient(Subscribing):
             self._finalizer.detach()
         if self._left is None:
             self._left = engine.call(partial(engine.leave, member))
-        await current_host().result_of(self._left)
+        with suppress(WebSocketConnectionError):  # The engine has ended: then nothing is left to be freed.
+            await current_host().result_of(self._left)
         until_s = time.monotonic() + CALLBACK_END_S
         for lane in busy:
             while lane.is_busy and await lane.rested.wait(max(0.0, until_s - time.monotonic())):
@@ -210,7 +212,7 @@ class WebSocketClient(Subscribing):
     # Inside.
 
     def _listen(self, kind: type[Report], callback: AnyCallback) -> None:
-        self._board.listeners[kind].append(partial(_tell, Callback(callback, self)))
+        self._board.announcer.listeners[kind].append(partial(_tell, Callback(callback, self)))
 
     async def _subscribe(self, wish: Wish, callback: object, *, in_thread: bool) -> Subscription:
         self._check_open()
@@ -252,13 +254,18 @@ class WebSocketClient(Subscribing):
         self._check_open()
         host = current_host()
         self._board.bind(host)
-        if self._engine is None or self._member is None or self._member.has_left:
+        if self._engine is None or self._member is None or self._member.has_left or not self._engine.is_usable:
             from actors.client.engine.engine import join  # noqa: PLC0415 - what it imports takes a while
 
             self._engine, self._member = join(self.name, self._run_dir, self._board)
             self._board.run_in_thread = self._engine.run_in_thread
+            if self._finalizer is not None:
+                self._finalizer.detach()
             self._finalizer = weakref.finalize(self, self._engine.forget, self._member)
             self._finalizer.atexit = False
+            self._member.host = host
+            for server in {lane.wish.server for lane in tuple(self._board.lanes.values())}:
+                self._engine.call(partial(self._engine.resume, self._member, server))
         self._member.host = host
         return host, self._engine, self._member
 

@@ -198,6 +198,9 @@ class Lane:
         except Exception as error:  # noqa: BLE001 - whatever the user's code raises is counted and told, and hurts nobody else
             self._tell(event, error)
             return None
+        except self._host.stray_cancellation:
+            self._tell(event, RuntimeError("it raised a cancellation that was not its own"))
+            return None
         finally:
             self._note_blocking(time.perf_counter() - began_s)
 
@@ -211,6 +214,10 @@ class Lane:
                         await awaitable
                 except Exception as error:  # noqa: BLE001 - as in `_call`
                     self._tell(event, error)
+                except self._host.stray_cancellation:
+                    if self.task is None or self.task.is_being_cancelled:
+                        raise
+                    self._tell(event, RuntimeError("what it waited for was cancelled"))
                 if time.perf_counter() >= until_s:
                     await self._host.sleep(0)
                     until_s = time.perf_counter() + SLICE_S

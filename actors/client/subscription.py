@@ -1,5 +1,6 @@
 """The handle of one subscription, as the subscribe methods return it."""
 
+import time
 from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
@@ -105,10 +106,12 @@ class Subscription:
             TimeoutError: there was none in time.
             SubscriptionError: the subscription has ended.
         """
+        until_s = None if timeout is None else time.monotonic() + timeout
         while self._lane.first is None:
+            left_s = None if until_s is None else max(0.0, until_s - time.monotonic())
             if not self.is_active:
                 raise SubscriptionError(f"{self.type}: this subscription has ended; subscribe anew")
-            if not await self._lane.arrived.wait(timeout):
+            if not await self._lane.arrived.wait(left_s):
                 raise TimeoutError(f"{self.type}: no event within {timeout} s; see client.health()")
         return self._lane.first.body
 

@@ -4,31 +4,24 @@ Links put items in from their own thread; everything else happens in the thread 
 what both touch. The links hold a switchboard only weakly: a client that is forgotten takes it away with it.
 """
 
-import inspect
-import logging
 import threading
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final
 
+from actors.client.announcing import Announcer
 from actors.client.errors import SubscriptionError
-from actors.client.hosts import Host, HostGone, HostTask
+from actors.client.hosts import Host, HostGone
 from actors.client.lane import Lane
 from actors.client.reports import ClientState, ErrorReport, GapReport, Report, StateReport
 from actors.client.wishes import Key, Server, Wish
 from protocols.channel.messages import CACHED, Down, Event, Gap, Up, Want, WantProblem
 from protocols.upbit.messages import PRIVATE_TYPES
 
-MAX_REPORTS: Final = 1000
-"""Reports that wait for a loop that does not turn (the oldest leave), and calls of async listeners that still wait."""
-
 MAX_PROBLEMS: Final = 100
 
 Item = Event[Any] | Down | Up | Gap | WantProblem
 Run = Callable[[Callable[[], None]], None]
-Listener = Callable[[Any], object]
-
-_log = logging.getLogger("upbitd.client")
 
 
 class Connection:
@@ -52,12 +45,10 @@ class Switchboard:
         run_in_thread: runs a plain function in a thread that may be blocked; set by whoever has threads.
         lanes: the active subscriptions, by key.
         connections: those that were used so far.
-        messages, gaps, late: events taken, gap reports, and events of what had left already.
-        errors, callback_errors: error reports, and those of them that a callback was the cause of.
-        untold: reports that were kept from listeners, of whose calls too many still wait.
+        announcer: tells gaps, states and errors.
+        messages, late: events taken, and events of what had left already.
         problems: topics that are not being served, and why.
         last_ns: when the newest event arrived, by the monotonic clock; 0 before the first.
-        has_changed: told from the links' thread when a one-shot wish was served and its topics need no more.
     """
 
     def __init__(self, name: str) -> None:
@@ -66,18 +57,16 @@ class Switchboard:
         self.run_in_thread: Run = _run_at_once
         self.lanes: dict[Key, Lane] = {}
         self.connections: dict[Server, Connection] = {}
-        self.messages = self.gaps = self.errors = self.callback_errors = self.late = self.untold = 0
+        self.announcer = Announcer(name, self.wake)
+        self.messages = self.late = 0
         self.problems: dict[str, str] = {}
         self.last_ns = 0
-        self.listeners: dict[type[Report], list[Listener]] = {GapReport: [], StateReport: [], ErrorReport: []}
         self.is_closed = False
         self._host: Host | None = None
         self._by_topic: dict[str, Lane] = {}
-        self._reports: deque[Report] = deque(maxlen=MAX_REPORTS)
         self._is_posted = False
         self._ready: set[Lane] = set()
         self._at_work: set[Lane] = set()
-        self._telling: set[HostTask] = set()
 
     # In the thread of the user's loop.
 
@@ -142,22 +131,25 @@ class Switchboard:
 
         The one that the caller itself runs in is left alone.
         """
+        self.announcer.close()
         with self.lock:
             self.is_closed = True
             for lane in tuple(self.lanes.values()):
                 self._end(lane)
             self._by_topic.clear()
-            self._reports.clear()
-            at_work = list(self._at_work)
-        busy = [lane for lane in at_work if lane.is_busy and not (lane.task is not None and lane.task.is_current)]
-        tasks = [lane.task for lane in busy if lane.task is not None]
-        for task in (*tasks, *self._telling):
-            if not task.is_current:
-                task.cancel()
-        return busy
+            at_work, host = list(self._at_work), self._host
+        if host is None or not host.is_current:
+            # In the loop that they are of, if that still runs; here nothing can wait for them.
+            with suppress(HostGone):
+                if host is not None:
+                    host.post(self._cancel_all)
+            return []
+        self._cancel_all()
+        return [lane for lane in at_work if lane.is_busy and not (lane.task is not None and lane.task.is_current)]
 
     def mute(self) -> None:
         """Deliver nothing more: the client is gone without a clean-up. From any thread."""
+        self.announcer.close()
         with self.lock:
             self.is_closed = True
             for lane in self.lanes.values():
@@ -186,18 +178,8 @@ class Switchboard:
             self._is_posted = False  # Whoever watches over the hosts will free this client's wants.
 
     def report(self, report: Report) -> None:
-        """Tell the user's program, through its callbacks and the log; from any thread."""
-        if isinstance(report, ErrorReport):
-            self.errors += 1
-            self.callback_errors += report.error is not None
-            self._log_error(report)
-        elif isinstance(report, GapReport):
-            self.gaps += 1
-        with self.lock:
-            if self.is_closed:
-                return
-            self._reports.append(report)
-        self.wake()
+        """Tell the user's program, through its listeners and the log; from any thread."""
+        self.announcer.add(report)
 
     def report_gap(self, gap: Gap) -> None:
         """Tell that events of one topic were dropped; from any thread."""
@@ -262,9 +244,10 @@ class Switchboard:
         known = self.connection(server)
         match marker:
             case Up():
+                had_outage = known.was_up and known.state != "live"
                 known.epoch = marker.epoch
                 self.turn(server, "live", outage_s=marker.outage_s)
-                if known.was_up:
+                if had_outage:
                     reason = f"{server}: the connection was away for {marker.outage_s:.3f} s"
                     outage_s = marker.outage_s
                     self.report(GapReport("", "", None, reason, marker.epoch, outage_s=outage_s, connection=server))
@@ -293,45 +276,33 @@ class Switchboard:
         with self.lock:
             self._is_posted = False
             lanes, self._ready = self._ready, set()
-            reports = list(self._reports)
-            self._reports.clear()
-        for report in reports:
-            self._tell(report)
-        for lane in lanes:
-            if lane.is_active:
-                lane.deliver()
-            with self.lock:
-                if len(lane.mailbox) and lane.is_active:
-                    self._ready.add(lane)
-
-    def _tell(self, report: Report) -> None:
-        for listener in tuple(self.listeners[type(report)]):
-            if self.is_closed or len(self._telling) >= MAX_REPORTS:
-                self.untold += not self.is_closed
-                return
-            try:
-                result = listener(report)
-            except Exception:  # noqa: BLE001 - the user's code; told in full, and hurts nobody else
-                _log.exception("client %r: a callback for %s failed", self.name, type(report).__name__)
-                continue
-            if inspect.isawaitable(result) and self._host is not None:
-                self._await_listener(self._host, result)
-
-    def _await_listener(self, host: Host, awaitable: Awaitable[object]) -> None:
-        async def wait() -> None:
-            try:
-                await awaitable
-            except Exception:  # noqa: BLE001 - as in `_tell`
-                _log.exception("client %r: an async callback for reports failed", self.name)
-            finally:
-                self._telling.discard(task)
-
-        task = host.spawn(wait)
-        self._telling.add(task)  # asyncio itself keeps no task alive.
+            host = self._host
+        if host is not None:
+            self.announcer.deliver(host)
+        try:
+            while lanes:
+                lane = lanes.pop()
+                if lane.is_active:
+                    lane.deliver()
+                with self.lock:
+                    if len(lane.mailbox) and lane.is_active:
+                        self._ready.add(lane)
+        finally:
+            if lanes:  # A callback ended more than itself, as by `sys.exit`; the others have their turn all the same.
+                with self.lock:
+                    self._ready |= lanes
+                self.wake()
 
     def _index(self) -> None:
         self._by_topic = {topic: lane for lane in self.lanes.values() for topic in lane.topics}
         self.problems = {topic: why for topic, why in self.problems.items() if topic in self._by_topic}
+
+    def _cancel_all(self) -> None:
+        """Cancel callbacks that wait for something, but for the one that the caller runs in; in the user's loop."""
+        for lane in tuple(self._at_work):
+            if lane.task is not None and not lane.task.is_current:
+                lane.task.cancel()
+        self.announcer.cancel_calls()
 
     def _end(self, lane: Lane) -> None:
         lane.end()
@@ -340,11 +311,6 @@ class Switchboard:
         self._at_work = {ended for ended in (*self._at_work, lane) if ended.is_busy}
         if self.lanes.get(lane.wish.key) is lane:
             del self.lanes[lane.wish.key]
-
-    def _log_error(self, report: ErrorReport) -> None:
-        # The first in full, then the tenth, the hundredth ...: a callback that always fails must not fill a disk.
-        if str(self.errors).strip("0") == "1":
-            _log.error("%s (error %d of this client)", report.text, self.errors, exc_info=report.error)
 
 
 def _goes_on_as(old: Lane, new: Lane) -> bool:

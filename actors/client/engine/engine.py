@@ -18,8 +18,10 @@ from typing import Final, TypeVar
 import trio
 
 from actors.client.engine.link import Link
+from actors.client.engine.log import LinkLog
+from actors.client.engine.loop_thread import LoopThread
 from actors.client.engine.place import Place
-from actors.client.errors import WebSocketConnectionError
+from actors.client.errors import SubscriptionError, WebSocketConnectionError
 from actors.client.hosts import Host
 from actors.client.switchboard import Switchboard
 from actors.client.wishes import Server
@@ -28,7 +30,8 @@ from protocols.upbit.markets import MarketInfo
 LINGER_S: Final = 1.0
 """The next client of a program often follows soon after the last one."""
 
-JOIN_S: Final = 12.0
+JOIN_S: Final = 16.0
+RETRY_S: Final = 1.0
 LOOK_S: Final = 0.25
 MAX_THREADS: Final = 200
 """Callbacks that run in threads of their own at the same time."""
@@ -49,41 +52,39 @@ class Member:
 
 
 class Engine:
-    """The thread, and what the clients ask of it."""
+    """The thread, and what the clients ask of it.
+
+    Raises:
+        WebSocketConnectionError: the thread cannot be started.
+    """
 
     def __init__(self, predecessor: "Engine | None") -> None:
-        self.pid = os.getpid()
         self.members: set[Member] = set()
-        self.is_over = False
         self._predecessor = predecessor
-        self._ready = threading.Event()
         self._places: dict[Path, Place] = {}
-        self._nursery: trio.Nursery
-        self._token: trio.lowlevel.TrioToken
-        self._stop: trio.Event
-        self._threads: trio.CapacityLimiter
-        self._alone: trio.Event
-        self._thread = threading.Thread(target=self._run_thread, name="upbitd-client", daemon=True)
-        self._thread.start()
-        self._ready.wait()
+        self._log = LinkLog("engine")
+        self.thread = LoopThread(self._begin, self._close, self._note_end)
 
     # From any thread.
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether new clients can join: it is of this process, and not ending."""
+        return self.thread.pid == os.getpid() and not self.thread.is_over
+
     def call(self, work: Callable[[], Awaitable[ResultT]]) -> "Future[ResultT]":
         """Run a coroutine function in the engine; its outcome comes by the future."""
-        future: Future[ResultT] = Future()
-        try:
-            self._token.run_sync_soon(self._begin, work, future)
-        except trio.RunFinishedError:
-            future.set_exception(WebSocketConnectionError("the client library has ended; the program is ending"))
-        return future
+        return self.thread.call(work)
 
     def run_in_thread(self, work: Callable[[], None]) -> None:
-        """Run a plain function that may block, in a thread; nobody waits for it."""
-        self.call(partial(trio.to_thread.run_sync, work, abandon_on_cancel=True, limiter=self._threads))
+        """Run a plain function that may block, in a thread; nobody waits for it.
+
+        When `MAX_THREADS` of them are at work, it waits for one to end; its events wait in their mailbox.
+        """
+        self.call(partial(trio.to_thread.run_sync, work, abandon_on_cancel=True, limiter=self._limiter))
 
     def forget(self, member: Member) -> None:
-        """A client is gone without a clean-up: free what it wanted. Takes no lock: it is called by the collector."""
+        """A client is gone without a clean-up: free what it wanted. It is called by the collector, anywhere."""
         board = member.board()
         if board is not None:
             board.is_closed = True  # Whose callbacks went with it must not be told as a fault.
@@ -91,16 +92,12 @@ class Engine:
 
     def end(self) -> None:
         """End the thread, and with it a tree that was started for this process; wait for both."""
-        self.is_over = True
-        try:
-            self._token.run_sync_soon(self._stop_soon)
-        except trio.RunFinishedError:
-            return
+        self.thread.stop_soon()
         self.wait_ended()
 
     def wait_ended(self) -> None:
         """Block until the thread has ended, and with it the tree that was started for it."""
-        self._thread.join(JOIN_S)
+        self.thread.join(JOIN_S)
 
     # In the engine's thread.
 
@@ -109,6 +106,7 @@ class Engine:
 
         Raises:
             WebSocketConnectionError, AuthenticationError: it cannot be; the message says what to do.
+            SubscriptionError: the client was cleaned up meanwhile.
         """
         await self._alone.wait()
         place = self._place(member.run_dir)
@@ -118,11 +116,14 @@ class Engine:
         link = member.links.get(server)  # Another call may have made it meanwhile.
         if link is None:
             board = member.board()
-            if board is None or member not in self.members:
-                return
-            link = member.links[server] = Link(member.run_dir, server, board, f"{member.name} {self.pid}")
+            if board is None or board.is_closed:
+                raise SubscriptionError(f"client {member.name!r} was cleaned up; make a new WebSocketClient")
+            # It may have been taken for one whose loop had ended, just when it came back in another one.
+            member.has_left = False
+            self.members.add(member)
+            link = member.links[server] = Link(member.run_dir, server, board, f"{member.name} {os.getpid()}")
             place.links.add(link)
-            self._nursery.start_soon(self._hold, place, link)
+            self.thread.nursery.start_soon(self._hold, place, link)
         del place
         await link.wait_welcome()
         if server == "private":
@@ -130,9 +131,14 @@ class Engine:
 
     async def declare(self, member: Member, server: Server) -> None:
         """Declare to one actor what a client wants now; see `Link.declare`."""
-        link = member.links.get(server)
-        if link is not None:
-            await link.declare()
+        if server not in member.links:
+            await self.open_link(member, server)
+        await member.links[server].declare()
+
+    async def resume(self, member: Member, server: Server) -> None:
+        """Attach a client again whose engine before had failed, with all that it wants of this actor."""
+        await self.open_link(member, server)
+        await self.declare(member, server)
 
     async def leave(self, member: Member) -> None:
         """Close a client's links; the actors free what it wanted as soon as they see it."""
@@ -142,7 +148,7 @@ class Engine:
             await link.close()
         member.links.clear()
         if not self.members:
-            self._nursery.start_soon(self._linger)
+            self.thread.nursery.start_soon(self._linger)
 
     async def prepare(self, member: Member, server: Server, name: str, symbols: tuple[str, ...]) -> None:
         """Attach a client to the actor that serves a wish, and see that the exchange has its markets.
@@ -181,8 +187,8 @@ class Engine:
     def _place(self, run_dir: Path) -> Place:
         place = self._places.get(run_dir)
         if place is None:
-            place = self._places[run_dir] = Place(run_dir, self._nursery)
-            self._nursery.start_soon(place.mind)
+            place = self._places[run_dir] = Place(run_dir, self.thread.nursery)
+            self.thread.nursery.start_soon(self._keep, place.mind)
         return place
 
     async def _forget(self, member: Member) -> None:
@@ -198,29 +204,33 @@ class Engine:
         finally:
             place.links.discard(link)
 
-    def _run_thread(self) -> None:
-        trio.run(self._main)
+    async def _keep(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Go on with a task of the engine whatever fails in it: another client's fault is no reason to end for all."""
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - told, and tried again
+                self._log.failure("engine.failed", error)
+                await trio.sleep(RETRY_S)
 
-    async def _main(self) -> None:
-        self._token = trio.lowlevel.current_trio_token()
-        self._stop = trio.Event()
-        self._threads = trio.CapacityLimiter(MAX_THREADS)
+    def _begin(self, nursery: trio.Nursery) -> None:
+        self._limiter = trio.CapacityLimiter(MAX_THREADS)
         self._alone = trio.Event()
-        try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                self._ready.set()
-                nursery.start_soon(self._watch_hosts)
-                nursery.start_soon(self._await_predecessor)
-                await self._stop.wait()
-                nursery.cancel_scope.cancel()
-        finally:
-            self.is_over = True
-            for member in self.members:
-                member.has_left = True
-            with trio.CancelScope(shield=True):
-                for place in self._places.values():
-                    await place.close()
+        nursery.start_soon(self._keep, self._watch_hosts)
+        nursery.start_soon(self._await_predecessor)
+
+    async def _close(self) -> None:
+        for place in self._places.values():
+            await place.close()
+
+    def _note_end(self) -> None:
+        """Tell the clients that were still attached; what they do next begins with another engine."""
+        for member in tuple(self.members):
+            member.has_left = True
+            board = member.board()
+            if board is not None and not board.is_closed:
+                for server in tuple(board.connections):
+                    board.turn(server, "detached", "the client library's thread has ended")
 
     async def _await_predecessor(self) -> None:
         """Let the engine before this one end its tree first: who attached to that one now would lose it at once."""
@@ -228,20 +238,6 @@ class Engine:
         if predecessor is not None:
             await trio.to_thread.run_sync(predecessor.wait_ended, abandon_on_cancel=True)
         self._alone.set()
-
-    def _begin(self, work: Callable[[], Awaitable[ResultT]], future: "Future[ResultT]") -> None:
-        self._nursery.start_soon(self._work, work, future)
-
-    async def _work(self, work: Callable[[], Awaitable[ResultT]], future: "Future[ResultT]") -> None:
-        try:
-            result = await work()
-        except trio.Cancelled:
-            future.set_exception(WebSocketConnectionError("the client library has ended; the program is ending"))
-            raise
-        except Exception as error:  # noqa: BLE001 - handed to who asked, whatever it is
-            future.set_exception(error)
-        else:
-            future.set_result(result)
 
     async def _watch_hosts(self) -> None:
         """Free the wants of clients whose loop has ended without a clean-up."""
@@ -254,10 +250,7 @@ class Engine:
     async def _linger(self) -> None:
         await trio.sleep(LINGER_S)
         if not self.members and retire(self):
-            self._stop.set()
-
-    def _stop_soon(self) -> None:
-        self._stop.set()
+            self.thread.stop_soon()
 
 
 _lock = threading.Lock()
@@ -270,9 +263,9 @@ def join(name: str, run_dir: Path, board: Switchboard) -> tuple[Engine, Member]:
     global _engine  # noqa: PLW0603 - one for the process
     member = Member(name, run_dir, board)
     with _lock:
-        if _engine is None or _engine.pid != os.getpid():
+        if _engine is None or _engine.thread.pid != os.getpid():
             _engine = Engine(None)
-        elif _engine.is_over:
+        elif not _engine.is_usable:
             _engine = Engine(_engine)
         _engine.members.add(member)
         return _engine, member
@@ -283,14 +276,21 @@ def retire(engine: Engine) -> bool:
     with _lock:
         if engine.members:
             return False
-        engine.is_over = True
+        engine.thread.is_over = True
         return True
 
 
 def _end_at_exit() -> None:
     engine = _engine
-    if engine is not None and engine.pid == os.getpid():
+    if engine is not None and engine.thread.pid == os.getpid():
         engine.end()
 
 
+def _begin_anew() -> None:
+    """A forked process has a copy of everything but the thread; the lock may have been held by another one."""
+    global _lock, _engine
+    _lock, _engine = threading.Lock(), None
+
+
 atexit.register(_end_at_exit)
+os.register_at_fork(after_in_child=_begin_anew)

@@ -9,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from actors.client.engine.log import LinkLog
 from actors.client.errors import AuthenticationError, SubscriptionError, WebSocketConnectionError
+from actors.client.reports import ErrorReport
 from actors.client.switchboard import Switchboard
 from actors.client.wishes import Server
 from actors.runtime.channel.dialling import Dial
@@ -18,6 +19,8 @@ from protocols.channel.messages import Accepted, Down, Up, WantProblem, Welcome
 
 ANSWER_S: Final = 10.0
 """How long an actor may take to answer; one that is being restarted needs well under a second."""
+
+RETRY_S: Final = 1.0
 
 KEYS_S: Final = 10.0
 """How long the first handshake with the keys may take."""
@@ -42,45 +45,57 @@ class Link:
             told=self._hear,
         )
         self.detached_s = 0.0
+        self.is_closed = False
         self._accepted = 0
         self._refused: dict[str, str] = {}
         self._news = trio.Event()
 
-    @property
-    def is_attached(self) -> bool:
-        """Whether the link stands."""
-        return self.dial.is_attached
-
     async def run(self) -> None:
-        """Read until the client is gone or the link is closed."""
+        """Read until the client is gone or the link is closed; what fails on the way is told, and is no end."""
         async with self.dial:
-            while items := await self.dial.receive():
-                board = self._board()
-                if board is None:
-                    return
-                for item in items:
-                    if isinstance(item, WantProblem) and not item.is_held:
-                        self._refused[item.topic] = item.reason
-                is_served = board.take(self.server, items)
-                if any(isinstance(item, Up | Down) for item in items):
-                    self._tell()
-                if is_served:
-                    await self.dial.want(board.wants(self.server))
-                del board, items
+            while True:
+                try:
+                    if not await self._read():
+                        return
+                except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the links of all others
+                    self._log.failure("link.failed", error)
+                    self._report(error)
+                    await trio.sleep(RETRY_S)
+
+    async def _read(self) -> bool:
+        """Take what one read brings; return whether there is more to come."""
+        items = await self.dial.receive()
+        board = self._board()
+        if not items or board is None:
+            return False
+        for item in items:
+            if isinstance(item, WantProblem) and not item.is_held:
+                self._refused[item.topic] = item.reason
+        if board.connection(self.server).state == "detached" and self.dial.is_up:
+            board.turn(self.server, "live")
+        is_served = board.take(self.server, items)
+        if any(isinstance(item, Up | Down) for item in items):
+            self._tell()
+        if is_served and not self.is_closed:
+            await self.dial.want(board.wants(self.server))
+        return True
 
     async def close(self) -> None:
         """End the link; the actor frees this client's wants as soon as it sees it."""
-        await self.dial.aclose()
+        self.is_closed = True
         self._tell()
+        await self.dial.aclose()
 
     async def wait_welcome(self) -> None:
         """Wait until the actor answered for the first time.
 
         Raises:
             WebSocketConnectionError: it did not in time.
+            SubscriptionError: the client was cleaned up meanwhile.
         """
         with trio.move_on_after(ANSWER_S):
             while self.dial.server is None:
+                self._check_open()
                 await self._news.wait()
             return
         raise WebSocketConnectionError(
@@ -92,9 +107,11 @@ class Link:
 
         Raises:
             AuthenticationError: it does not, or there are none; the reason names their place, never the keys.
+            SubscriptionError: the client was cleaned up meanwhile.
         """
         with trio.move_on_after(KEYS_S):
             while (state := self._state()) == "connecting":
+                self._check_open()
                 await self._news.wait()
             if state == "parked":
                 board = self._board()
@@ -108,16 +125,23 @@ class Link:
         is back.
 
         Raises:
-            SubscriptionError: the actor refused some topics; the others are held.
+            SubscriptionError: the actor refused some topics, the others are held; or the client was cleaned up.
+            WebSocketConnectionError: the actor is there but does not answer.
         """
         board = self._board()
         if board is None:
             return
-        await self.dial.want(board.wants(self.server))
-        version = self.dial.wants_version
-        with trio.move_on_after(ANSWER_S):
+        self._check_open()
+        with trio.move_on_after(ANSWER_S) as deadline:
+            await self.dial.want(board.wants(self.server))
+            version = self.dial.wants_version
             while self._accepted < version and self.dial.is_attached:
+                self._check_open()
                 await self._news.wait()
+        if deadline.cancelled_caught:
+            why = f"the actor {self.server!r} does not answer"
+            board.turn(self.server, "detached", why)
+            raise WebSocketConnectionError(f"{why} for {ANSWER_S:g} s; what was wanted is held until it does")
         await trio.lowlevel.checkpoint()  # Refusals came with the acceptance, and are noted by now.
         if self._refused:
             refused, self._refused = self._refused, {}
@@ -136,6 +160,16 @@ class Link:
             self.detached_s = trio.current_time()
         elif trio.current_time() - self.detached_s >= 1.0:
             board.turn(self.server, "detached", f"{self.server}: the tree cannot be reached; trying again")
+
+    def _report(self, error: Exception) -> None:
+        board = self._board()
+        if board is not None:
+            text = f"client {board.name!r}: its link to {self.server} failed: {type(error).__name__}: {error}"
+            board.report(ErrorReport(board.name, "", "", text, None))
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise SubscriptionError("the client was cleaned up meanwhile; make a new WebSocketClient")
 
     def _state(self) -> str:
         board = self._board()

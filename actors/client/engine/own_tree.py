@@ -4,6 +4,7 @@ The supervisor's stdin is a pipe whose other end is held here. It stops the tree
 which the kernel does even when this process is killed.
 """
 
+import os
 import subprocess
 import sys
 from collections import deque
@@ -18,7 +19,7 @@ from actors.runtime.run_dir import is_served, socket_of
 
 START_S: Final = 20.0
 LOOK_S: Final = 0.02
-STOP_S: Final = 8.0
+STOP_S: Final = 6.0
 """The supervisor's own limit for all of its children is 4 s."""
 
 LAST_WORDS_S: Final = 2.0
@@ -38,11 +39,7 @@ class OwnTree:
         self._process: trio.Process | None = None
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
         self._has_said_all = trio.Event()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
-        return self._process is not None and self._process.poll() is None
+        self._lifeline = -1
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Start it, and wait until its public actor can be dialled.
@@ -54,14 +51,18 @@ class OwnTree:
         self._has_said_all = trio.Event()
         settings = _HOME / "deploy" / "connections.toml"
         command = [sys.executable, str(_HOME / "upbitd.py"), "run", "--until-eof", "-c", str(settings)]
-        process = await trio.lowlevel.open_process(
-            [*command, "--run-dir", str(self._run_dir)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # ^C in a terminal is for the user's program, which then ends this tree.
-        )
+        try:
+            process = await trio.lowlevel.open_process(
+                [*command, "--run-dir", str(self._run_dir)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # ^C in a terminal is for the user's program, which then ends this tree.
+            )
+        except OSError as error:
+            raise WebSocketConnectionError(f"no tree could be started in {self._run_dir}: {error.strerror}") from error
         self._process = process
+        self._lifeline = _lifeline_of(process)
         nursery.start_soon(self._read_output, process)
         with trio.move_on_after(START_S):
             while not is_served(socket_of(self._run_dir, "public")):
@@ -85,16 +86,13 @@ class OwnTree:
             return
         if process.stdin is not None:
             await process.stdin.aclose()
-        with trio.move_on_after(STOP_S):
-            await process.wait()
-            return
-        process.kill()
+        _lifelines.discard(self._lifeline)
+        for send_signal in (process.terminate, process.kill):
+            with trio.move_on_after(STOP_S):
+                await process.wait()
+                return
+            send_signal()
         await process.wait()
-
-    async def wait_ended(self) -> None:
-        """Wait until it has ended by itself."""
-        if self._process is not None:
-            await self._process.wait()
 
     def _is_taken(self) -> bool:
         return any("used by another supervisor" in line for line in self._lines)
@@ -114,3 +112,22 @@ class OwnTree:
                 rest = rest[-LINE_BYTES:]
                 self._lines.extend(line[:LINE_BYTES].decode("utf-8", "replace") for line in lines if line.strip())
         self._has_said_all.set()
+
+
+_lifelines: set[int] = set()
+"""Writing ends of the pipes that supervisors watch; a forked copy of this process would keep them open."""
+
+
+def _lifeline_of(process: trio.Process) -> int:
+    fd = process.stdin.fileno() if isinstance(process.stdin, trio.lowlevel.FdStream) else -1
+    _lifelines.add(fd)
+    return fd
+
+
+def _close_lifelines() -> None:
+    for fd in _lifelines - {-1}:
+        os.close(fd)
+    _lifelines.clear()
+
+
+os.register_at_fork(after_in_child=_close_lifelines)

@@ -23,7 +23,15 @@ class AsyncioTask:
     @property
     def is_current(self) -> bool:
         """Whether the caller runs inside this task."""
-        return asyncio.current_task() is self._task
+        try:
+            return asyncio.current_task() is self._task
+        except RuntimeError:  # No loop runs here.
+            return False
+
+    @property
+    def is_being_cancelled(self) -> bool:
+        """Whether somebody cancelled it."""
+        return self._task.cancelling() > 0
 
     def cancel(self) -> None:
         """Cancel it, at its first wait at the earliest."""
@@ -70,6 +78,7 @@ class AsyncioHost:
     """One asyncio loop."""
 
     library = "asyncio"
+    stray_cancellation: tuple[type[BaseException], ...] = (asyncio.CancelledError,)
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop

@@ -20,6 +20,10 @@ class HostTask(Protocol):
     def is_current(self) -> bool:
         """Whether the caller runs inside this task."""
 
+    @property
+    def is_being_cancelled(self) -> bool:
+        """Whether somebody cancelled it."""
+
     def cancel(self) -> None:
         """Cancel it; called in the host's thread."""
 
@@ -42,6 +46,9 @@ class Host(Protocol):
 
     library: str
     """`asyncio` or `trio`."""
+
+    stray_cancellation: tuple[type[BaseException], ...]
+    """What code that was not cancelled may raise as if it had been: asyncio's own; trio keeps them apart."""
 
     @property
     def is_alive(self) -> bool:

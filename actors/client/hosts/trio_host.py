@@ -25,7 +25,15 @@ class TrioTask:
     @property
     def is_current(self) -> bool:
         """Whether the caller runs inside this task."""
-        return trio.lowlevel.current_task() is self._task
+        try:
+            return trio.lowlevel.current_task() is self._task
+        except RuntimeError:  # No loop runs here.
+            return False
+
+    @property
+    def is_being_cancelled(self) -> bool:
+        """Whether somebody cancelled it."""
+        return self._scope.cancel_called
 
     def cancel(self) -> None:
         """Cancel it."""
@@ -74,6 +82,7 @@ class TrioHost:
     """One run of trio."""
 
     library = "trio"
+    stray_cancellation: tuple[type[BaseException], ...] = ()
 
     def __init__(self, token: trio.lowlevel.TrioToken) -> None:
         self.token = token

@@ -119,6 +119,7 @@ class Dial:
         self._dialled_s = 0.0
         self._down_since_ns = 0
         self._epoch = 0
+        self._told_epoch = 0
         self._resumed: set[str] = set()
         self._is_closed = False
         self.continuity = Continuity()
@@ -161,6 +162,11 @@ class Dial:
     def is_attached(self) -> bool:
         """Whether the link stands at this moment."""
         return self._stream is not None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the other side's source works, as far as it said."""
+        return self._is_up is True
 
     @property
     def wants_version(self) -> int:
@@ -363,7 +369,9 @@ class Dial:
 
     def _go_up(self, epoch: int) -> None:
         self._epoch = epoch
-        if not self._is_up:
+        # A new epoch is told also when nothing was ever down: the source gave its connection up for another one.
+        if not self._is_up or epoch != self._told_epoch:
+            self._told_epoch = epoch
             now_ns = time.monotonic_ns()
             outage_s = (now_ns - self._down_since_ns) / 1e9 if self._is_up is False else 0.0
             self._is_up, self._is_parked = True, False

@@ -18,7 +18,7 @@ from tests.actors.client.both_loops import LIBRARIES, on_both, run_in, turns, un
 async def test_nothing_is_called_after_the_end_though_events_and_reports_wait() -> None:
     board, seen = Board(), list[Any]()
     for kind in (GapReport, StateReport, ErrorReport):
-        board.listeners[kind].append(seen.append)
+        board.announcer.listeners[kind].append(seen.append)
     lane = board.lane(seen.append)
     board.come(ticker(), ticker())
     board.mark(Up(1, 0.0, 1))

@@ -32,14 +32,14 @@ def failing(way: str, seen: list[Any]) -> Any:
 @on_both
 async def test_a_callback_that_fails_on_every_third_event_gets_the_others_and_every_error_is_counted(way: str) -> None:
     board, seen, other, reports = Board(), list[Any](), list[Any](), list[ErrorReport]()
-    board.listeners[ErrorReport].append(reports.append)
+    board.announcer.listeners[ErrorReport].append(reports.append)
     lane = board.lane(failing(way, seen), delivery="every", in_thread=way == "in a thread")
     board.lane(other.append, kind="trade")
     board.come_from_a_thread([ticker(), trade()] * 300)
     await until(lambda: len(seen) == 300 and len(other) == 300 and len(reports) == 100)
     await turns()
     assert numbers(seen, ticker()) == numbers(other, trade()) == up_to(300)
-    assert lane.figures.errors == board.callback_errors == board.errors == len(reports) == 100
+    assert lane.figures.errors == board.announcer.callback_errors == board.announcer.errors == len(reports) == 100
     assert lane.figures.delivered == 300
 
 
@@ -47,7 +47,7 @@ async def test_a_callback_that_fails_on_every_third_event_gets_the_others_and_ev
 @on_both
 async def test_the_report_of_a_failure_names_client_callback_market_and_error(way: str) -> None:
     board, reports = Board("my bot"), list[ErrorReport]()
-    board.listeners[ErrorReport].append(reports.append)
+    board.announcer.listeners[ErrorReport].append(reports.append)
     board.lane(failing(way, []), in_thread=way == "in a thread")
     board.come(*[ticker()] * 3)
     await until(lambda: reports)
@@ -99,5 +99,5 @@ async def test_a_failure_of_one_subscription_is_not_counted_by_another() -> None
     good = board.lane(seen.append, kind="trade")
     board.come(*[ticker(), trade()] * 9)
     await until(lambda: len(seen) == 9)
-    await until(lambda: board.callback_errors == 3)
+    await until(lambda: board.announcer.callback_errors == 3)
     assert good.figures.errors == 0

@@ -16,7 +16,7 @@ def heard(board: Board, *kinds: Any) -> list[Any]:
     """What listeners of these kinds of reports get; all of them when none is named."""
     reports: list[Any] = []
     for kind in kinds or (GapReport, StateReport, ErrorReport):
-        board.listeners[kind].append(reports.append)
+        board.announcer.listeners[kind].append(reports.append)
     return reports
 
 
@@ -34,7 +34,7 @@ async def test_a_connection_that_comes_goes_and_comes_again_is_told_in_order() -
         StateReport("public", "live", "", 8, 1.5),
         GapReport("", "", None, "public: the connection was away for 1.500 s", 8, outage_s=1.5, connection="public"),
     ]
-    assert (board.gaps, board.errors) == (1, 0)
+    assert (board.announcer.gaps, board.announcer.errors) == (1, 0)
 
 
 @on_both
@@ -70,7 +70,7 @@ async def test_a_market_that_is_not_served_is_an_error_and_a_problem_until_it_is
     (report,) = reports
     assert (report.client, report.type, report.symbol, report.error) == ("test", "ticker", ETH, None)
     assert report.text == "client 'test': ticker KRW-ETH is not served: no data within 5 s"
-    assert (board.errors, board.callback_errors) == (1, 0)
+    assert (board.announcer.errors, board.announcer.callback_errors) == (1, 0)
     board.come(ticker(ETH))
     assert board.problems == {}
 
@@ -92,7 +92,7 @@ async def test_listeners_may_be_async_and_several() -> None:
         await current_host().sleep(0)
         first.append(report)
 
-    board.listeners[StateReport] += [later, second.append]
+    board.announcer.listeners[StateReport] += [later, second.append]
     board.mark(Up(1, 0.0, 1))
     await until(lambda: first and second)
     assert first == second == [StateReport("public", "live", "", 1)]
@@ -109,7 +109,7 @@ async def test_a_listener_that_fails_is_logged_and_the_others_hear_it(caplog: py
         await current_host().sleep(0)
         raise LookupError("async trouble")
 
-    board.listeners[StateReport] += [fail, fail_later]
+    board.announcer.listeners[StateReport] += [fail, fail_later]
     reports = heard(board, StateReport)
     board.mark(Up(1, 0.0, 1))
     await until(lambda: reports and len(caplog.records) == 2)
@@ -138,7 +138,7 @@ async def test_a_listener_that_waits_is_not_lost_to_the_garbage_collector() -> N
             done.append(report)
 
     bells: list[int] = []
-    board.listeners[StateReport].append(wait)
+    board.announcer.listeners[StateReport].append(wait)
     board.mark(Up(1, 0.0, 1))
     await until(lambda: bells)
     await turns()
@@ -158,7 +158,7 @@ async def test_reports_for_a_loop_that_does_not_turn_are_bounded() -> None:
     await until(lambda: reports)
     await turns()
     assert [report.first for report in reports] == list(range(500, 1500))
-    assert board.gaps == 1500
+    assert board.announcer.gaps == 1500
 
 
 @on_both
@@ -169,13 +169,13 @@ async def test_calls_of_an_async_listener_that_never_end_are_bounded() -> None:
         heard_of.append(report)
         await host.bell().wait()
 
-    board.listeners[GapReport].append(wait)
+    board.announcer.listeners[GapReport].append(wait)
     board.lane(lambda _event: None, kind="trade")
     for _ in range(2):
         board.mark(*[Gap(trade(), 1, number, number, "many") for number in range(600)])
         await turns()
     await until(lambda: len(heard_of) == 1000)
-    assert board.untold == 200
+    assert board.announcer.untold == 200
     board.close()
 
 
@@ -183,7 +183,7 @@ async def test_calls_of_an_async_listener_that_never_end_are_bounded() -> None:
 async def test_a_listener_may_end_the_client() -> None:
     board = Board()
     reports = heard(board, StateReport)
-    board.listeners[StateReport].append(lambda _report: board.close())
+    board.announcer.listeners[StateReport].append(lambda _report: board.close())
     board.mark(Up(1, 0.0, 1))
     board.mark(Down(1, "gone", 2))
     await until(lambda: reports)

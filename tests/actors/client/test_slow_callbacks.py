@@ -77,12 +77,12 @@ async def test_a_callback_in_a_thread_that_returns_a_coroutine_is_an_error_that_
     async def later(_event: Any) -> None:
         raise AssertionError
 
-    board.listeners[ErrorReport].append(reports.append)
+    board.announcer.listeners[ErrorReport].append(reports.append)
     board.lane(lambda event: later([event]), in_thread=True)
     board.come(ticker())
     await until(lambda: reports)
     assert "in_thread=False" in reports[0].text
-    assert board.callback_errors == 1
+    assert board.announcer.callback_errors == 1
 
 
 @on_both
@@ -131,7 +131,7 @@ async def slow_lane(board: Board, gaps: list[Any], *, limit: int) -> tuple[Any, 
         await bell.wait()
         seen.append(event)
 
-    board.listeners[GapReport].append(gaps.append)
+    board.announcer.listeners[GapReport].append(gaps.append)
     lane = board.lane(wait, kind="trade")
     lane.mailbox = Mailbox(limit=limit, coalesces=False)
     board.come(trade())
@@ -173,7 +173,7 @@ async def test_what_was_dropped_is_told_though_nothing_more_comes() -> None:
 @on_both
 async def test_what_was_dropped_before_an_iteration_is_told_though_nothing_more_comes() -> None:
     board, gaps = Board(), list[Any]()
-    board.listeners[GapReport].append(gaps.append)
+    board.announcer.listeners[GapReport].append(gaps.append)
     lane = board.lane(kind="trade")
     lane.mailbox = Mailbox(limit=4, coalesces=False)
     board.come(*[trade()] * 10)
@@ -192,7 +192,7 @@ async def test_what_a_callback_in_a_thread_dropped_is_told_though_nothing_more_c
         gate.wait(60)
         seen.append(event)
 
-    board.listeners[GapReport].append(gaps.append)
+    board.announcer.listeners[GapReport].append(gaps.append)
     lane = board.lane(block, kind="trade", in_thread=True)
     lane.mailbox = Mailbox(limit=4, coalesces=False)
     board.come(trade())
@@ -208,7 +208,7 @@ async def test_what_a_callback_in_a_thread_dropped_is_told_though_nothing_more_c
 @on_both
 async def test_what_was_dropped_of_a_market_that_stays_is_told_when_the_others_leave() -> None:
     board, gaps = Board(), list[Any]()
-    board.listeners[GapReport].append(gaps.append)
+    board.announcer.listeners[GapReport].append(gaps.append)
     lane = board.lane(lambda _event: None, [BTC, ETH], kind="trade")
     lane.mailbox = Mailbox(limit=2, coalesces=False)
     lane.is_busy = True  # As if a call took its time.

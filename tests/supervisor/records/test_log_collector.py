@@ -13,7 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.runtime.process.logs import Redaction
-from supervisor.records.lines import MAX_LINE_BYTES
+from supervisor.records.lines import MAX_LINE_BYTES, TRIMMED
 from supervisor.records.log_collector import (
     DRAIN_S,
     FOLLOWER_BYTES,
@@ -148,7 +148,7 @@ async def test_five_megabytes_without_a_newline_are_one_cut_line() -> None:
             assert await trio.to_thread.run_sync(process.wait) == 0
             await collector.drain(process.pid)
     (line,) = written.lines
-    assert json.loads(line)["event"] == "x" * MAX_LINE_BYTES + " [cut]"
+    assert json.loads(line)["event"] == "x" * (MAX_LINE_BYTES - TRIMMED) + " [cut]"
     assert collector.lines_cut == 1
 
 

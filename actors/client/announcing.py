@@ -1,0 +1,113 @@
+"""What a client tells besides events, to the listeners of the user's program and to its log."""
+
+import inspect
+import logging
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from actors.client.hosts import Host, HostTask
+from actors.client.reports import ErrorReport, GapReport, Report, StateReport
+
+MAX_REPORTS: Final = 1000
+"""Reports that wait for a loop that does not turn, of which the oldest leave; and calls of listeners that wait."""
+
+Listener = Callable[[Any], object]
+
+_log = logging.getLogger("upbitd.client")
+
+
+class Announcer:
+    """Gaps, states and errors of one client, from any thread to the user's loop.
+
+    Args:
+        client: its name.
+        wake: sees to it that `deliver` is called in the user's loop, soon.
+
+    Attributes:
+        listeners: who is told, by the kind of report.
+        gaps, errors, callback_errors: reports so far; of the errors, those that a callback was the cause of.
+        untold: reports that no listener got, because too many waited.
+    """
+
+    def __init__(self, client: str, wake: Callable[[], None]) -> None:
+        self.listeners: dict[type[Report], list[Listener]] = {GapReport: [], StateReport: [], ErrorReport: []}
+        self.gaps = self.errors = self.callback_errors = self.untold = 0
+        self._client = client
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._waiting: deque[Report] = deque()
+        self._calls: set[HostTask] = set()
+        self._is_closed = False
+
+    def add(self, report: Report) -> None:
+        """Tell the user's program, soon; from any thread."""
+        with self._lock:
+            self._count(report)
+            errors = self.errors
+            if not self._is_closed:
+                self._waiting.append(report)
+            if len(self._waiting) > MAX_REPORTS:
+                self._waiting.popleft()
+                self.untold += 1
+        if isinstance(report, ErrorReport) and _is_worth_a_line(errors):
+            _log.error("%s (error %d of this client)", report.text, errors, exc_info=report.error)
+        self._wake()
+
+    def deliver(self, host: Host) -> None:
+        """Call the listeners for what waits; in the user's loop."""
+        with self._lock:
+            reports = list(self._waiting)
+            self._waiting.clear()
+        for report in reports:
+            self._tell(report, host)
+
+    def close(self) -> None:
+        """Tell nothing more."""
+        with self._lock:
+            self._is_closed = True
+            self._waiting.clear()
+
+    def cancel_calls(self) -> None:
+        """Cancel calls of listeners that still wait for something, but for the one that the caller runs in."""
+        for call in tuple(self._calls):
+            if not call.is_current:
+                call.cancel()
+
+    def _count(self, report: Report) -> None:
+        if isinstance(report, GapReport):
+            self.gaps += 1
+        elif isinstance(report, ErrorReport):
+            self.errors += 1
+            self.callback_errors += report.error is not None
+
+    def _tell(self, report: Report, host: Host) -> None:
+        for listener in tuple(self.listeners[type(report)]):
+            if self._is_closed or len(self._calls) >= MAX_REPORTS:
+                self.untold += not self._is_closed
+                return
+            try:
+                result = listener(report)
+            except Exception:  # noqa: BLE001 - the user's code; told in full, and hurts nobody else
+                _log.exception("client %r: a callback for %s failed", self._client, type(report).__name__)
+                continue
+            if inspect.isawaitable(result):
+                self._await(result, host)
+
+    def _await(self, awaitable: Awaitable[object], host: Host) -> None:
+        async def wait() -> None:
+            try:
+                await awaitable
+            except Exception:  # noqa: BLE001 - as in `_tell`
+                _log.exception("client %r: an async callback for reports failed", self._client)
+            finally:
+                self._calls.discard(task)
+
+        task = host.spawn(wait)
+        self._calls.add(task)  # asyncio itself keeps no task alive.
+
+
+def _is_worth_a_line(number: int) -> bool:
+    """The first, the tenth, the hundredth ...: a callback that always fails must not fill a disk."""
+    return str(number).strip("0") == "1"
