@@ -91,7 +91,7 @@ async def _run(wished: Wished, screen: Screen | None, has_keys: bool) -> None:
         await _subscribe_first(window, wished.symbol)
         with trio.move_on_after(wished.seconds):
             if screen is None:
-                await window.draw(PlainView(sys.stdout), wished.fps)
+                await window.draw(PlainView(own_stdout()), wished.fps)
             else:
                 await _run_on_screen(window, TerminalView(screen), wished.fps, has_keys)
 
