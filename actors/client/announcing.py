@@ -5,8 +5,10 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
+from actors.client.callbacks import close_unawaited
 from actors.client.hosts import Host, HostTask
 from actors.client.reports import ErrorReport, GapReport, Report, StateReport
 
@@ -104,7 +106,7 @@ class Announcer:
             finally:
                 self._calls.discard(task)
 
-        task = host.spawn(wait)
+        task = host.spawn(wait, partial(close_unawaited, awaitable))
         self._calls.add(task)  # asyncio itself keeps no task alive.
 
 

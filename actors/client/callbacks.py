@@ -55,6 +55,12 @@ class Callback:
         return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
+def close_unawaited(awaitable: object) -> None:
+    """Close what a callback returned and nobody will await; Python complains about coroutines that are just dropped."""
+    if inspect.iscoroutine(awaitable):
+        awaitable.close()
+
+
 def _check(function: object) -> None:
     if not callable(function):
         raise SubscriptionError(

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from actors.client.callbacks import Callback
+from actors.client.callbacks import Callback, close_unawaited
 from actors.client.hosts import Bell, Host, HostTask
 from actors.client.mailbox import EVERY_LIMIT, FRESH_AFTER, AnyEvent, Mailbox
 from actors.client.reports import ErrorReport
@@ -160,7 +160,7 @@ class Lane:
             result = self._call(event)
             if inspect.isawaitable(result):
                 self.is_busy = True
-                self.task = self._host.spawn(partial(self._drain, result, event))
+                self.task = self._host.spawn(partial(self._drain, result, event), partial(self._give_up, result))
                 return
             if time.perf_counter() >= until_s:
                 self._owner.wake()
@@ -226,12 +226,17 @@ class Lane:
         finally:
             self._rest()
 
+    def _give_up(self, awaitable: Any) -> None:  # noqa: ANN401 - of the user
+        """The loop has ended before `_drain` began."""
+        close_unawaited(awaitable)
+        self._rest()
+
     def _drain_in_thread(self) -> None:
         try:
             while (event := self.take()) is not None:
                 result = self._call(event)
                 if inspect.iscoroutine(result):
-                    result.close()
+                    close_unawaited(result)
                     self._tell(
                         event, TypeError("it returned a coroutine, which a thread cannot await; in_thread=False")
                     )

@@ -14,11 +14,18 @@ ResultT = TypeVar("ResultT")
 class AsyncioTask:
     """A task of an asyncio loop; the object keeps it alive, as the loop itself does not."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, work: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        work: Callable[[], Awaitable[object]],
+        unbegun: Callable[[], object] | None,
+    ) -> None:
         self._loop = loop
         self._work = work
+        self._unbegun = unbegun
         self._has_begun = False
         self._task = loop.create_task(self._run())
+        self._task.add_done_callback(self._note_end)
 
     @property
     def is_current(self) -> bool:
@@ -49,6 +56,10 @@ class AsyncioTask:
     async def _run(self) -> None:
         self._has_begun = True
         await self._work()
+
+    def _note_end(self, _task: "asyncio.Task[None]") -> None:
+        if not self._has_begun and self._unbegun is not None:
+            self._unbegun()
 
 
 class AsyncioBell:
@@ -103,9 +114,9 @@ class AsyncioHost:
         except RuntimeError:
             raise HostGone("the asyncio loop is closed") from None
 
-    def spawn(self, work: Callable[[], Awaitable[object]]) -> AsyncioTask:
+    def spawn(self, work: Callable[[], Awaitable[object]], unbegun: Callable[[], object] | None = None) -> AsyncioTask:
         """Start a task that belongs to nobody."""
-        return AsyncioTask(self.loop, work)
+        return AsyncioTask(self.loop, work, unbegun)
 
     def bell(self) -> AsyncioBell:
         """Make a bell of this loop."""

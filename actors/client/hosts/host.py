@@ -65,8 +65,13 @@ class Host(Protocol):
             HostGone: the loop has ended.
         """
 
-    def spawn(self, work: Callable[[], Awaitable[object]]) -> HostTask:
-        """Start a task that belongs to nobody; `work` must handle its own errors. Called in the loop's thread."""
+    def spawn(self, work: Callable[[], Awaitable[object]], unbegun: Callable[[], object] | None = None) -> HostTask:
+        """Start a task that belongs to nobody. Called in the loop's thread.
+
+        Args:
+            work: it must handle its own errors.
+            unbegun: called in its place when the loop ends before it could begin.
+        """
 
     def bell(self) -> Bell:
         """Make a bell of this loop."""

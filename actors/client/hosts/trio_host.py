@@ -16,11 +16,17 @@ ResultT = TypeVar("ResultT")
 class TrioTask:
     """A system task with a scope of its own."""
 
-    def __init__(self, work: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, work: Callable[[], Awaitable[object]], unbegun: Callable[[], object] | None) -> None:
         self._work = work
         self._scope = trio.CancelScope()
         self._ended = trio.Event()
-        self._task = trio.lowlevel.spawn_system_task(self._run)
+        self._task: trio.lowlevel.Task | None = None
+        try:
+            self._task = trio.lowlevel.spawn_system_task(self._run)
+        except RuntimeError:  # The run is ending: it still calls what was posted, but takes no task any more.
+            self._ended.set()
+            if unbegun is not None:
+                unbegun()
 
     @property
     def is_current(self) -> bool:
@@ -111,9 +117,9 @@ class TrioHost:
         except trio.RunFinishedError:
             raise HostGone("the trio loop has ended") from None
 
-    def spawn(self, work: Callable[[], Awaitable[object]]) -> TrioTask:
+    def spawn(self, work: Callable[[], Awaitable[object]], unbegun: Callable[[], object] | None = None) -> TrioTask:
         """Start a task that belongs to nobody."""
-        return TrioTask(work)
+        return TrioTask(work, unbegun)
 
     def bell(self) -> TrioBell:
         """Make a bell of this loop."""

@@ -1,5 +1,6 @@
 """The end of a client, without a tree: nothing is called after it."""
 
+import gc
 import threading
 from typing import Any
 
@@ -205,6 +206,26 @@ def test_what_waited_when_its_loop_ended_does_not_keep_a_client_from_another(lib
 
     run_in(library, second)
     assert numbers(seen, trade()) == [1]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_call_of_an_async_callback_and_a_listener_that_the_end_of_the_loop_overtakes_leave_nothing_behind(
+    library: str,
+) -> None:
+    async def later(_event: Any) -> None:
+        await current_host().sleep(1000)
+
+    async def main() -> Lane:
+        board = Board()
+        lane = board.lane(later)
+        board.listeners[StateReport].append(later)
+        board.mark(Up(1, 0.0, 1))
+        board.come(ticker())
+        return lane  # Its delivery is posted: it makes coroutines that asyncio will not begin any more.
+
+    lane = run_in(library, main)
+    gc.collect()  # A coroutine that nobody awaited would complain here.
+    assert not lane.is_busy
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
