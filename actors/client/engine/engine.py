@@ -61,6 +61,7 @@ class Engine:
     def __init__(self, predecessor: "Engine | None") -> None:
         self.members: set[Member] = set()
         self._predecessor = predecessor
+        self._leaves = 0
         self._places: dict[Path, Place] = {}
         self._log = LinkLog("engine")
         self.thread = LoopThread(self._begin, self._close, self._note_end)
@@ -143,6 +144,7 @@ class Engine:
     async def leave(self, member: Member) -> None:
         """Close a client's links; the actors free what it wanted as soon as they see it."""
         self.members.discard(member)
+        self._leaves += 1
         member.has_left = True
         for link in tuple(member.links.values()):
             await link.close()
@@ -248,8 +250,10 @@ class Engine:
                     await self.leave(member)
 
     async def _linger(self) -> None:
+        """End the engine when nobody has come or gone for a while since the last client left."""
+        leaves = self._leaves
         await trio.sleep(LINGER_S)
-        if not self.members and retire(self):
+        if self._leaves == leaves and not self.members and retire(self):
             self.thread.stop_soon()
 
 
