@@ -263,6 +263,22 @@ def test_a_clean_up_in_another_loop_frees_everything(served: House, library: str
     run_in(library, served.wait_wanted)
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_clean_up_long_after_its_loop_has_ended_has_nothing_left_to_do(served: House, library: str) -> None:
+    client = served.client()
+
+    async def use() -> None:
+        await client.subscribe_ticker(BTC, drop)
+
+    run_in(library, use)
+    until_s = time.monotonic() + 30
+    while any(thread.name == "upbitd-client" for thread in threading.enumerate()):
+        assert time.monotonic() < until_s, "the thread with the links goes on without clients"
+        time.sleep(0.02)
+    run_in(library, client.cleanup)
+    assert client.health().state == "closed"
+
+
 def test_a_clean_up_in_a_loop_that_is_being_shut_down_frees_everything(served: House) -> None:
     async def program() -> None:
         client = served.client()
