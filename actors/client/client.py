@@ -254,6 +254,8 @@ class WebSocketClient(Subscribing):
         self._check_open()
         host = current_host()
         self._board.bind(host)
+        if self._engine is not None and self._member is not None and self._member.host is not host:
+            self._engine.abandon(self._member)  # It went with its loop.
         if self._engine is None or self._member is None or self._member.has_left or not self._engine.is_usable:
             from actors.client.engine.engine import join  # noqa: PLC0415 - what it imports takes a while
 

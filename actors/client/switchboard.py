@@ -84,6 +84,7 @@ class Switchboard:
             for lane in tuple(self.lanes.values()):
                 self._end(lane)  # It went with its loop.
             self._index()
+            self.connections.clear()
             self._host, self._is_posted = host, False
 
     def set_lane(self, lane: Lane) -> Lane:

@@ -91,6 +91,13 @@ class Engine:
             board.is_closed = True  # Whose callbacks went with it must not be told as a fault.
         self.call(partial(self._forget, member))
 
+    def abandon(self, member: Member) -> None:
+        """The loop of a client has ended: free what it wanted, and tell it nothing of that from now on."""
+        member.has_left = True
+        for link in tuple(member.links.values()):
+            link.is_closed = True
+        self.call(partial(self.leave, member))
+
     def end(self) -> None:
         """End the thread, and with it a tree that was started for this process; wait for both."""
         self.thread.stop_soon()

@@ -30,6 +30,10 @@ class Link:
     """Reads one link and tells a switchboard what came; declares what that one wants.
 
     The switchboard is held weakly, so that a forgotten client's link ends.
+
+    Attributes:
+        is_closed: whether it has ended, or is to tell nothing more; set from any thread.
+        detached_s: since when it does not stand; 0 while it does.
     """
 
     def __init__(self, run_dir: Path, server: Server, board: Switchboard, client: str) -> None:
@@ -65,7 +69,7 @@ class Link:
     async def _read(self) -> bool:
         """Take what one read brings; return whether there is more to come."""
         items = await self.dial.receive()
-        board = self._board()
+        board = self._client_board()
         if not items or board is None:
             return False
         for item in items:
@@ -114,7 +118,7 @@ class Link:
                 self._check_open()
                 await self._news.wait()
             if state == "parked":
-                board = self._board()
+                board = self._client_board()
                 reason = "" if board is None else board.connection(self.server).reason
                 raise AuthenticationError(reason or "the account cannot be used; see `upbitd status`")
 
@@ -128,7 +132,7 @@ class Link:
             SubscriptionError: the actor refused some topics, the others are held; or the client was cleaned up.
             WebSocketConnectionError: the actor is there but does not answer.
         """
-        board = self._board()
+        board = self._client_board()
         if board is None:
             return
         self._check_open()
@@ -149,7 +153,7 @@ class Link:
 
     def check(self) -> None:
         """Note in the client's state when the link is gone or back; called from time to time."""
-        board = self._board()
+        board = self._client_board()
         if board is None:
             return
         if self.dial.is_attached:
@@ -162,7 +166,7 @@ class Link:
             board.turn(self.server, "detached", f"{self.server}: the tree cannot be reached; trying again")
 
     def _report(self, error: Exception) -> None:
-        board = self._board()
+        board = self._client_board()
         if board is not None:
             text = f"client {board.name!r}: its link to {self.server} failed: {type(error).__name__}: {error}"
             board.report(ErrorReport(board.name, "", "", text, None))
@@ -171,12 +175,16 @@ class Link:
         if self.is_closed:
             raise SubscriptionError("the client was cleaned up meanwhile; make a new WebSocketClient")
 
+    def _client_board(self) -> Switchboard | None:
+        """The client's switchboard; None when the client is gone, or this link is its own no longer."""
+        return None if self.is_closed else self._board()
+
     def _state(self) -> str:
-        board = self._board()
+        board = self._client_board()
         return "closed" if board is None else board.connection(self.server).state
 
     def _hear(self, message: Welcome | Accepted) -> None:
-        board = self._board()
+        board = self._client_board()
         if isinstance(message, Accepted):
             self._accepted = message.version
         elif board is not None:
