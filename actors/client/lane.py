@@ -215,7 +215,7 @@ class Lane:
                 except Exception as error:  # noqa: BLE001 - as in `_call`
                     self._tell(event, error)
                 except self._host.stray_cancellation:
-                    if self.task is None or self.task.is_being_cancelled:
+                    if self.task is None or self.task.is_ending:
                         raise
                     self._tell(event, RuntimeError("what it waited for was cancelled"))
                 if time.perf_counter() >= until_s:
@@ -224,6 +224,10 @@ class Lane:
                 event = self.take()
                 awaitable = None if event is None else self._call(event)
         finally:
+            if self.task is not None and self.task.is_ending:
+                # Or what waits would be begun once more in a loop that is ending.
+                with self._owner.lock:
+                    self.end()
             self._rest()
 
     def _give_up(self, awaitable: Any) -> None:  # noqa: ANN401 - of the user

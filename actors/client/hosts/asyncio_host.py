@@ -36,8 +36,8 @@ class AsyncioTask:
             return False
 
     @property
-    def is_being_cancelled(self) -> bool:
-        """Whether somebody cancelled it."""
+    def is_ending(self) -> bool:
+        """Whether it is being cancelled; what it awaits may be cancelled without that."""
         return self._task.cancelling() > 0
 
     def cancel(self) -> None:

@@ -21,8 +21,8 @@ class HostTask(Protocol):
         """Whether the caller runs inside this task."""
 
     @property
-    def is_being_cancelled(self) -> bool:
-        """Whether somebody cancelled it."""
+    def is_ending(self) -> bool:
+        """Whether it is being cancelled, alone or with its loop; asked inside it."""
 
     def cancel(self) -> None:
         """Cancel it; called in the host's thread."""

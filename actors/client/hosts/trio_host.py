@@ -37,9 +37,9 @@ class TrioTask:
             return False
 
     @property
-    def is_being_cancelled(self) -> bool:
-        """Whether somebody cancelled it."""
-        return self._scope.cancel_called
+    def is_ending(self) -> bool:
+        """Whether it is being cancelled."""
+        return trio.current_effective_deadline() == -math.inf
 
     def cancel(self) -> None:
         """Cancel it."""

@@ -229,6 +229,64 @@ def test_a_call_of_an_async_callback_and_a_listener_that_the_end_of_the_loop_ove
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
+def test_a_callback_that_the_end_of_the_loop_cuts_is_not_called_for_what_waits_behind_it(library: str) -> None:
+    calls: list[Any] = []
+
+    async def wait(event: Any) -> None:
+        calls.append(event)
+        try:
+            await current_host().sleep(1000)
+        finally:
+            board.come(ticker())  # There is always a next one.
+
+    async def main() -> Board:
+        nonlocal board
+        board = Board()
+        board.lane(wait)
+        board.come(*[ticker()] * 5)
+        await until(lambda: calls)
+        return board
+
+    board: Any = None
+    run_in(library, main)
+    gc.collect()
+    assert calls == [(ticker(), 1)]
+    (lane,) = board.lanes.values()
+    assert (lane.is_busy, lane.is_active) == (False, False)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_clean_up_in_another_loop_leaves_alone_what_went_with_the_first(library: str) -> None:
+    gate = threading.Event()
+
+    async def use() -> Board:
+        board, began = Board(), list[Any]()
+
+        def block(event: Any) -> None:
+            began.append(event)
+            gate.wait(60)
+
+        async def listen(_report: Any) -> None:
+            await current_host().sleep(1000)
+
+        board.listeners[StateReport].append(listen)
+        board.lane(block, in_thread=True)
+        board.mark(Up(1, 0.0, 1))
+        board.come(ticker())
+        await until(lambda: began)
+        return board
+
+    board = run_in(library, use)
+
+    async def close() -> Any:
+        return board.close()
+
+    for other in LIBRARIES:
+        assert run_in(other, close) == []
+    gate.set()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_subscriptions_of_a_loop_that_ended_are_none_of_the_next_ones(library: str) -> None:
     async def noted(event: Any) -> None:
         await current_host().sleep(0)
