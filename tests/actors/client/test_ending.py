@@ -218,7 +218,7 @@ def test_a_call_of_an_async_callback_and_a_listener_that_the_end_of_the_loop_ove
     async def main() -> Lane:
         board = Board()
         lane = board.lane(later)
-        board.listeners[StateReport].append(later)
+        board.announcer.listeners[StateReport].append(later)
         board.mark(Up(1, 0.0, 1))
         board.come(ticker())
         return lane  # Its delivery is posted: it makes coroutines that asyncio will not begin any more.
@@ -269,7 +269,7 @@ def test_a_clean_up_in_another_loop_leaves_alone_what_went_with_the_first(librar
         async def listen(_report: Any) -> None:
             await current_host().sleep(1000)
 
-        board.listeners[StateReport].append(listen)
+        board.announcer.listeners[StateReport].append(listen)
         board.lane(block, in_thread=True)
         board.mark(Up(1, 0.0, 1))
         board.come(ticker())
