@@ -26,7 +26,7 @@ from actors.runtime.groups import leaves
 from protocols.errors import UpbitdError
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
-SIMULATOR = (sys.executable, "-m", "supervisor.main", "simulate", "--port", "0", "--rate", "300")
+SIMULATOR = (sys.executable, "-m", "upbitd", "simulate", "--until-eof", "--port", "0", "--rate", "300")
 KEYS = ("--access-key", "simulated", "--secret-key", "simulated")
 
 Practice = Callable[[float], Awaitable[object]]
@@ -88,16 +88,19 @@ async def _until_signal_on_trio(work: Work) -> None:
 
 def _read_options(text: str, seconds: float) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=text.partition("\n")[0])
-    parser.add_argument("--seconds", type=_positive, default=seconds, help=f"how long it runs; default {seconds:g}")
+    parser.add_argument("--seconds", type=_seconds, default=seconds, help=f"how long it runs; default {seconds:g}")
     parser.add_argument("--sim", action="store_true", help="start a simulated exchange, with keys, and use that")
     return parser.parse_args()
 
 
-def _positive(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
-    return seconds
+    return found
 
 
 def _start_simulated_exchange() -> None:
@@ -107,7 +110,9 @@ def _start_simulated_exchange() -> None:
     atexit.register(used.close)
     folder = used.enter_context(tempfile.TemporaryDirectory(prefix="upbitd-example-"))
     # A session of its own: ^C at the terminal is for the example alone, which ends this one after itself.
-    process = subprocess.Popen([*SIMULATOR, *KEYS], stdout=subprocess.PIPE, start_new_session=True)  # noqa: S603 - ours
+    # Its stdin is held by the example, so it ends with it however that ends.
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([*SIMULATOR, *KEYS], stdin=pipe, stdout=pipe, start_new_session=True)  # noqa: S603 - ours
     exchange = used.enter_context(process)
     used.callback(exchange.terminate)
     assert exchange.stdout is not None  # noqa: S101 - it is a pipe

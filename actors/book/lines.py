@@ -138,11 +138,15 @@ def _head(market: Market, width: int) -> Line:
     rate = ticker.signed_change_rate
     style: Style = "rise" if rate > 0 else "fall" if rate < 0 else ""
     decimals = price_decimals(market.symbol, [ticker.trade_price, ticker.prev_closing_price])
-    line: Line = (
-        Span(f" {market.symbol}", "bold"),
-        Span(f"  {price_text(ticker.trade_price, decimals)}  {rate:+.2%}", style),
-        Span(f"  {price_text(ticker.signed_change_price, decimals, signed=True)}", style),
-    )
+    line: Line = (Span(f" {market.symbol}", "bold"),)
+    for text in (
+        f"  {price_text(ticker.trade_price, decimals)}",
+        f"  {rate:+.2%}",
+        f"  {price_text(ticker.signed_change_price, decimals, signed=True)}",
+    ):
+        # A number that is cut reads like another one: what does not fit is left out whole.
+        if len(plain(line)) + len(text) <= width:
+            line = (*line, Span(text, style))
     turnover = f"24h {_short(ticker.acc_trade_price_24h)} {quote_of(market.symbol)} "
     room = width - len(plain(line))
     return (*line, Span(turnover.rjust(room), "dim")) if room > len(turnover) else line

@@ -66,6 +66,12 @@ def _check(function: object) -> None:
         raise SubscriptionError(
             f"callback is {function!r}; give something that can be called with one event, or nothing"
         )
+    called: object = function
+    while isinstance(called, partial):
+        called = called.func
+    for plain in (called, getattr(called, "__call__", None)):  # noqa: B004 - its code is looked at
+        if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
+            raise SubscriptionError(f"callback {_name(function)} has a `yield`: calling it would run nothing of it")
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError):  # Some built-in functions show none; they are taken at their word.

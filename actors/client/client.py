@@ -21,7 +21,7 @@ from actors.client.reports import ErrorReport, GapReport, Report, StateReport
 from actors.client.subscribing import Subscribing
 from actors.client.subscription import Subscription
 from actors.client.switchboard import Switchboard
-from actors.client.wishes import Key, Server, Wish, check_symbols
+from actors.client.wishes import Key, Server, Wish, check_connection, check_symbols, check_type
 from actors.runtime.run_dir import find_run_dir
 from protocols.errors import UpbitdError
 from protocols.upbit.messages import SubscriptionEntry
@@ -65,6 +65,8 @@ class WebSocketClient(Subscribing):
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"a client needs a name, such as WebSocketClient('price_monitor'); got {name!r}")
         self.name = name.strip()
+        if not (run_dir is None or isinstance(run_dir, str | Path)):
+            raise ValueError(f"run_dir is {run_dir!r}; write a path as text, or leave it out")
         self._run_dir = find_run_dir(None if run_dir is None else os.fspath(run_dir), os.environ)
         self._began_ns = time.monotonic_ns()
         self._board = Switchboard(self.name)
@@ -96,7 +98,7 @@ class WebSocketClient(Subscribing):
             symbols: markets; those that it does not have are ignored.
             type: such as `ticker` or `candle.1m`; all when it is not given.
         """
-        gone = set(check_symbols("unsubscribe_symbols", symbols))
+        gone, type = set(check_symbols("unsubscribe_symbols", symbols)), check_type(type)  # noqa: A001 - as above
         self._check_open()
         for lane in [lane for key, lane in self._board.lanes.items() if type in {None, key.type, key.name}]:
             if not gone.isdisjoint(lane.wish.symbols):
@@ -105,7 +107,12 @@ class WebSocketClient(Subscribing):
     # Asking.
 
     def get_active_symbols(self, type: str | None = None) -> frozenset[str]:  # noqa: A002 - the exchange's word
-        """Return the markets of all subscriptions of this client, or of those of one type."""
+        """Return the markets of all subscriptions of this client, or of those of one type.
+
+        Raises:
+            SubscriptionError: there is no such type.
+        """
+        type = check_type(type)  # noqa: A001 - as above
         return frozenset(
             symbol
             for key, lane in tuple(self._board.lanes.items())
@@ -124,9 +131,12 @@ class WebSocketClient(Subscribing):
             connection: `public` or `private`.
 
         Raises:
+            SubscriptionError: no such connection, or the client was cleaned up.
+            AuthenticationError: `private` without keys, or with keys that the exchange refuses.
             RateLimitExceededError: no request is left in this second or minute.
             WebSocketConnectionError: there is no connection, or no answer.
         """
+        connection = check_connection(connection)
         host, engine, member = self._attach()
         await host.result_of(engine.call(partial(engine.open_link, member, connection)))
         try:
@@ -212,6 +222,7 @@ class WebSocketClient(Subscribing):
     # Inside.
 
     def _listen(self, kind: type[Report], callback: AnyCallback) -> None:
+        self._check_open()
         self._board.announcer.listeners[kind].append(partial(_tell, Callback(callback, self)))
 
     async def _subscribe(self, wish: Wish, callback: object, *, in_thread: bool) -> Subscription:
@@ -230,6 +241,15 @@ class WebSocketClient(Subscribing):
         self._calls = call_number = self._calls + 1
         host, engine, member = self._attach()
         await host.result_of(engine.call(partial(engine.prepare, member, wish.server, wish.key.name, wish.symbols)))
+        before = self._board.lanes.get(wish.key)
+        if (
+            before is not None
+            and before.wish.preference != wish.preference
+            and call_number > self._held.get(wish.key, 0)
+        ):
+            # Another part of the stream is wanted: its topics begin anew, with their last known state.
+            self._board.end_lane(before)
+            await self._declare(host, engine, member, wish.server)
         self._check_open()
         lane = Lane(self._board, host, wish, call, in_thread=in_thread)
         if call_number < self._held.get(wish.key, 0):

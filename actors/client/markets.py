@@ -3,13 +3,18 @@
 import os
 from functools import partial
 from pathlib import Path
+from typing import Final
 
+from actors.client.errors import SubscriptionError
 from actors.client.hosts import current_host
 from actors.client.switchboard import Switchboard
 from actors.runtime.run_dir import find_run_dir
 from protocols.upbit.markets import MarketInfo
 
-FRESH_S = 60.0
+FRESH_S: Final = 60.0
+
+QUOTES: Final = ("KRW", "BTC", "USDT")
+"""What the exchange trades in (2026-09)."""
 
 
 async def list_markets(
@@ -23,10 +28,15 @@ async def list_markets(
         max_age_s: how old the list may be; 0 asks the exchange now.
 
     Raises:
+        SubscriptionError: an argument cannot be.
         WebSocketConnectionError: no tree can be reached, or the list cannot be had.
     """
     from actors.client.engine.engine import join  # noqa: PLC0415 - what it imports takes a while
 
+    if quote is not None and (not isinstance(quote, str) or quote not in QUOTES):
+        raise SubscriptionError(f"list_markets: no quote currency {quote!r}; the exchange has {', '.join(QUOTES)}")
+    if isinstance(max_age_s, bool) or not isinstance(max_age_s, int | float) or not max_age_s >= 0:
+        raise SubscriptionError(f"list_markets: max_age_s is {max_age_s!r}; write seconds, 0 or more")
     host = current_host()
     path = find_run_dir(None if run_dir is None else os.fspath(run_dir), os.environ)
     board = Switchboard("markets")

@@ -106,8 +106,10 @@ class Subscription:
             TimeoutError: there was none in time.
             SubscriptionError: the subscription has ended.
         """
+        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout < 0):
+            raise SubscriptionError(f"{self.type}: timeout is {timeout!r}; write seconds, or None for no limit")
         until_s = None if timeout is None else time.monotonic() + timeout
-        while self._lane.first is None:
+        while self._lane.first is None or not self.is_active:
             left_s = None if until_s is None else max(0.0, until_s - time.monotonic())
             if not self.is_active:
                 raise SubscriptionError(f"{self.type}: this subscription has ended; subscribe anew")

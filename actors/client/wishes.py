@@ -9,13 +9,19 @@ from typing import Final, Literal, NamedTuple, cast, get_args
 
 from actors.client.errors import SubscriptionError
 from protocols.channel.messages import Delivery, Preference, Want
-from protocols.upbit.messages import CANDLE_UNITS
+from protocols.upbit.messages import CANDLE_TYPES, CANDLE_UNITS
 from protocols.upbit.topics import FULL_DEPTH, ORDERBOOK_UNITS, Topic, is_market_code
 
 Server = Literal["public", "private"]
 
 ALIASES_OF_UNITS: Final = {"1h": "60m", "4h": "240m", "60s": "1m"}
 """What programs write for units of the exchange; a day or a week comes over no WebSocket."""
+
+TYPES: Final = ("ticker", "trade", "orderbook", "candle", *CANDLE_TYPES, "myOrder", "myAsset")
+"""What a subscription may be named by; `candle` stands for all units."""
+
+SHOWN_CHARACTERS: Final = 60
+"""Of what was given as a market; an error is one line."""
 
 MAX_SYMBOLS: Final = 1000
 """The exchange has some 850 markets (2026-09)."""
@@ -145,14 +151,42 @@ def check_symbols(name: str, symbols: object, *, may_be_empty: bool = False) -> 
     return found
 
 
+def check_type(kind: object) -> str | None:
+    """Return the name of a type, or None for all; a candle's unit may be one of its aliases.
+
+    Raises:
+        SubscriptionError: there is no such type.
+    """
+    if kind is None:
+        return None
+    if isinstance(kind, str):
+        name, _, unit = kind.partition(".")
+        known = f"candle.{ALIASES_OF_UNITS.get(unit, unit)}" if name == "candle" and unit else kind
+        if known in TYPES:
+            return known
+    raise SubscriptionError(f"unknown type {kind!r}; it is one of {', '.join(TYPES)}")
+
+
+def check_connection(connection: object) -> Server:
+    """Return the name of a connection.
+
+    Raises:
+        SubscriptionError: there is no such one.
+    """
+    if connection == "public" or connection == "private":  # noqa: PLR1714 - so that its type is known
+        return connection
+    raise SubscriptionError(f"unknown connection {connection!r}; it is 'public' or 'private'")
+
+
 def _symbol(name: str, symbol: object) -> str:
+    shown = repr(symbol) if len(repr(symbol)) <= SHOWN_CHARACTERS else f"{repr(symbol)[:SHOWN_CHARACTERS]}..."
     if not isinstance(symbol, str):
-        raise SubscriptionError(f"{name}: {symbol!r} is no market; write it as text, such as 'KRW-BTC'")
+        raise SubscriptionError(f"{name}: {shown} is no market; write it as text, such as 'KRW-BTC'")
     if is_market_code(symbol):
         return symbol
     if is_market_code(upper := symbol.strip().upper()):
-        raise SubscriptionError(f"{name}: {symbol!r} is no market; did you mean {upper!r}?")
-    raise SubscriptionError(f"{name}: {symbol!r} is no market; write the quote currency first, such as 'KRW-BTC'")
+        raise SubscriptionError(f"{name}: {shown} is no market; did you mean {upper!r}?")
+    raise SubscriptionError(f"{name}: {shown} is no market; write the quote currency first, such as 'KRW-BTC'")
 
 
 def _unit(unit: object) -> str:
@@ -183,7 +217,7 @@ def _delivery(delivery: object, sample_ms: object) -> tuple[Delivery | None, int
 
 
 def _units(units: object) -> int:
-    if isinstance(units, bool) or units not in ORDERBOOK_UNITS:
+    if not isinstance(units, int) or isinstance(units, bool) or units not in ORDERBOOK_UNITS:
         raise SubscriptionError(
             f"orderbook: units is {units!r}; the exchange has {', '.join(map(str, ORDERBOOK_UNITS))}"
         )

@@ -1,9 +1,22 @@
-"""Ending a command by ^C or SIGTERM in good order."""
+"""Ending a command in good order: by ^C, by SIGTERM, or with the program that started it."""
 
+import os
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
 
 import trio
+
+STDIN_FD: Final = 0
+
+
+async def wait_for_eof() -> None:
+    """Wait until stdin ends: whoever holds the other end of it is gone, however it ended."""
+    async with trio.lowlevel.FdStream(os.dup(STDIN_FD)) as stdin:
+        with suppress(trio.BrokenResourceError):
+            while await stdin.receive_some():
+                pass
 
 
 async def run_until_signalled(work: Callable[[], Awaitable[object]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import trio
 
-from actors.commands.signals import run_until_signalled
+from actors.commands.signals import run_until_signalled, wait_for_eof
 from actors.exchange.quirks import describe_quirks, read_quirks
 from actors.exchange.settings import AccountSettings, SimulatorSettings
 from protocols.errors import SettingsError
@@ -105,7 +105,10 @@ def _list_quirks(context: click.Context, _: click.Parameter, is_asked: bool) -> 
     callback=_list_quirks,
     help="Show the names of quirks with what each may be, and exit.",
 )
-def simulate(quirks: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - one keyword per option, checked by the struct
+@click.option(
+    "--until-eof", is_flag=True, help="End as well when stdin ends: the exchange of a program that started it."
+)
+def simulate(quirks: tuple[str, ...], *, until_eof: bool, **options: Any) -> None:  # noqa: ANN401 - one keyword per option, checked by the struct
     """Serve a simulated Upbit on one port.
 
     Prints one JSON line with its addresses when it serves; SIGINT, SIGTERM or SIGHUP ends it with exit code 0.
@@ -115,7 +118,14 @@ def simulate(quirks: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
         settings.check()
     except SettingsError as error:
         raise click.UsageError(str(error), click.get_current_context()) from error
-    trio.run(run_until_signalled, partial(_serve, settings))
+    trio.run(run_until_signalled, partial(_serve_until_eof if until_eof else _serve, settings))
+
+
+async def _serve_until_eof(settings: SimulatorSettings) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_serve, settings)
+        await wait_for_eof()
+        nursery.cancel_scope.cancel()
 
 
 async def _serve(settings: SimulatorSettings) -> None:

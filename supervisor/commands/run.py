@@ -3,15 +3,15 @@
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import click
 import trio
 
 from actors.commands.options import run_dir_option
+from actors.commands.signals import wait_for_eof
 from actors.runtime.run_dir import find_run_dir
 from supervisor.records.records import open_records
 from supervisor.running.operator import Operator
@@ -24,8 +24,6 @@ from supervisor.service.terminal import Terminal
 from supervisor.specs.overrides import take_environment
 from supervisor.specs.settings import Settings, default_settings_file, load_settings
 from supervisor.startup.name_clash import check_names
-
-STDIN_FD: Final = 0
 
 
 @click.command()
@@ -118,8 +116,5 @@ async def run_until_stopped(
 
 async def _stop_at_eof(operator: Operator) -> None:
     """Stop the tree in order when whoever holds the other end of stdin is gone, however it ended."""
-    async with trio.lowlevel.FdStream(os.dup(STDIN_FD)) as stdin:
-        with suppress(trio.BrokenResourceError):
-            while await stdin.receive_some():
-                pass
+    await wait_for_eof()
     operator.ask_to_stop()

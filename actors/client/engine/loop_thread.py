@@ -80,7 +80,7 @@ class LoopThread:
     def _run(self) -> None:
         try:
             trio.run(self._main)
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103 - the constructor raises what comes before it has begun
             self._failure = error
             if self._ready.is_set():
                 raise

@@ -2,6 +2,7 @@
 
 import os
 import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -87,7 +88,9 @@ class Place:
             return
         unknown = self.directory.unknown(symbols)
         if not self.directory.is_fresh(trio.current_time(), MARKETS_FRESH_S) or unknown:
-            await self.refresh_markets(MARKETS_AGAIN_S if unknown else MARKETS_FRESH_S)
+            # Without a list the exchange itself has the last word: a want without data is reported.
+            with suppress(WebSocketConnectionError):
+                await self.refresh_markets(MARKETS_AGAIN_S if unknown else MARKETS_FRESH_S)
             unknown = self.directory.unknown(symbols)
         if unknown and self.directory.codes():
             meant = self.directory.suggest(unknown[0])
@@ -95,14 +98,18 @@ class Place:
             raise SubscriptionError(f"{name}: the exchange has no market {', '.join(map(repr, unknown[:5]))}; {hint}")
 
     async def refresh_markets(self, max_age_s: float) -> None:
-        """Ask for the list of markets unless it is younger than this; a list that cannot be had leaves the old one."""
+        """Ask for the list of markets unless it is younger than this.
+
+        Raises:
+            WebSocketConnectionError: it cannot be had; the one that was there stays.
+        """
         async with self._asking:
             if self.directory.is_fresh(trio.current_time(), max_age_s):
                 return
             try:
                 markets = await self.ask_markets(max_age_s)
-            except (UpbitdError, OSError, msgspec.ValidationError):
-                return  # Then the exchange itself has the last word: a want without data is reported.
+            except (UpbitdError, OSError, msgspec.ValidationError) as error:
+                raise WebSocketConnectionError(f"the exchange's list of markets cannot be had now: {error}") from None
             self.directory.replace(markets, trio.current_time())
 
     async def ask_markets(self, max_age_s: float) -> tuple[MarketInfo, ...]:

@@ -125,8 +125,19 @@ class AsyncioHost:
     async def result_of(self, future: "Future[ResultT]") -> ResultT:
         """Wait for what another thread works out; giving up waiting does not stop it."""
         # Shielded: a cancelled wait would cancel the work, which goes on for others.
-        return await asyncio.shield(asyncio.wrap_future(future, loop=self.loop))
+        inner = asyncio.wrap_future(future, loop=self.loop)
+        try:
+            return await asyncio.shield(inner)
+        except asyncio.CancelledError:
+            inner.add_done_callback(_forgive)
+            raise
 
     async def sleep(self, seconds: float) -> None:
         """Sleep."""
         await asyncio.sleep(seconds)
+
+
+def _forgive(future: "asyncio.Future[ResultT]") -> None:
+    """Look at how it ended, for nobody waits any more; asyncio would complain of an error that nobody saw."""
+    if not future.cancelled():
+        future.exception()

@@ -46,13 +46,13 @@ async def simulated_exchange(place: Place, keys: Keys) -> AsyncIterator[Exchange
     Raises:
         UpbitdError: it did not start; the message has its last line.
     """
-    options = ["--port", "0", "--journal", str(place.journal)]
+    options = ["--until-eof", "--port", "0", "--journal", str(place.journal)]
     options += ["--access-key", keys.access_key, "--secret-key", keys.secret_key]
     log = place.folder / "exchange.log"
     with log.open("wb") as errors:
         process = await trio.lowlevel.open_process(
             [sys.executable, str(HOME / "upbitd.py"), "simulate", *options],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # Held by this process: when it is killed, the exchange ends too.
             stdout=subprocess.PIPE,
             stderr=errors,
             process_group=0,  # Ctrl-C at the terminal ends the check, which ends the exchange after the program.

@@ -129,7 +129,17 @@ def test_what_rises_is_red_and_what_falls_is_blue_by_its_sign() -> None:
     shown.take_ticker(ticker("KRW-BTC", 100_000_000.0, -0.07))
     head = draw(shown, Prompt(), width=80, height=24, now_s=NOW_S)[0]
     assert head[1].style == "fall"
-    assert "-7.00%" in head[1].text
+    assert "-7.00%" in head[2].text
+
+
+def test_a_number_that_does_not_fit_is_left_out_and_not_cut() -> None:
+    shown = shown_with(book())
+    shown.take_ticker(ticker("KRW-BTC", 120_575_000.0, 0.0346))
+    for width in range(10, 60):
+        (head, *_rest) = draw(shown, Prompt(), width=width, height=10, now_s=NOW_S)
+        words = plain(head).split()
+        assert set(words[:4]) <= {"KRW-BTC", "120,575,000", "+3.46%", "24h", words[3] if len(words) > 3 else ""}
+        assert cell_len(plain(head)) <= width
 
 
 def test_bars_are_fine_where_blocks_are_there_and_plain_where_not() -> None:

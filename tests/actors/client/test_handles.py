@@ -281,3 +281,56 @@ async def test_a_callback_may_use_the_handle_that_its_subscribe_call_returns(ser
             seen.clear()
             await handle[0].unsubscribe()
         assert client.health().callback_errors == 0
+
+
+@on_both
+@pytest.mark.parametrize("before", ["both", "realtime_only"])
+async def test_a_snapshot_that_replaces_a_stream_is_complete_and_ends(served: House, before: str) -> None:
+    async with served.client() as client:
+        for subscribe in (client.subscribe_ticker, client.subscribe_trade):
+            sub = await subscribe([BTC, ETH], drop, before)
+            await sub.first_event(30)
+            events = [event async for event in await subscribe([BTC, ETH, XRP], None, "snapshot_only")]
+            assert sorted(event.symbol for event in events) == [BTC, ETH, XRP]
+            assert not sub.is_active
+
+
+@on_both
+async def test_what_cannot_be_named_or_waited_for_is_told(served: House) -> None:
+    async with served.client() as client:
+        sub = await client.subscribe_ticker([BTC], drop)
+        await sub.first_event(30)
+        for call in (
+            partial(client.unsubscribe_symbols, [BTC], "Ticker"),
+            partial(client.unsubscribe_symbols, [BTC], 5),
+            partial(client.list_subscriptions, "x"),
+            partial(sub.first_event, "5"),
+            partial(client.subscribe_orderbook, [BTC], drop, units=5.0),
+            partial(list_markets, "krw"),
+            partial(list_markets, max_age_s="x"),
+            partial(list_markets, max_age_s=float("nan")),
+        ):
+            with pytest.raises(SubscriptionError, match=r"it is|write|the exchange has"):
+                await call()
+        with pytest.raises(SubscriptionError, match="unknown type 'bogus'"):
+            client.get_active_symbols("bogus")
+        assert client.get_active_symbols("candle.1h") == frozenset()
+        await sub.unsubscribe()
+        with pytest.raises(SubscriptionError, match="has ended"):
+            await sub.first_event()
+    with pytest.raises(SubscriptionError, match="was cleaned up"):
+        client.on_gap(drop)
+    with pytest.raises(ValueError, match="run_dir is 5"):
+        WebSocketClient("x", run_dir=5)  # type: ignore[arg-type]
+
+
+@on_both
+async def test_a_callback_with_a_yield_is_refused_for_nothing_of_it_would_run(served: House) -> None:
+    async def stray(event: Any) -> Any:
+        yield event
+
+    async with served.client() as client:
+        with pytest.raises(SubscriptionError, match="has a `yield`"):
+            await client.subscribe_ticker([BTC], stray)
+        with pytest.raises(SubscriptionError, match="has a `yield`"):
+            client.on_state(lambda event: (yield event))

@@ -1,10 +1,12 @@
 """Both loops behind one set of verbs."""
 
 import asyncio
+import gc
 import threading
 import time
 from concurrent.futures import Future
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -252,3 +254,24 @@ async def test_a_ring_wakes_all_who_wait() -> None:
         await task.wait()
     assert woken == [True] * 3
     assert not await bell.wait(0.01)
+
+
+async def test_an_error_of_work_that_nobody_waits_for_any_more_is_no_complaint() -> None:
+    def main() -> list[dict[str, Any]]:
+        complaints: list[dict[str, Any]] = []
+
+        async def give_up() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+            future: Future[None] = Future()
+            waiting = asyncio.ensure_future(current_host().result_of(future))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            future.set_exception(LookupError("too late"))
+            await asyncio.sleep(0.01)
+            gc.collect()
+
+        asyncio.run(give_up())
+        return complaints
+
+    assert await trio.to_thread.run_sync(main) == []
