@@ -103,6 +103,7 @@ class Stage:
         out, complaints = process.communicate(timeout=LIMIT_S)
         ended_ns = time.monotonic_ns()
         # After each program the tree wants nothing any more; when the journal says so, all before it is written, too.
+        until(lambda: bool(self.requests(began_ns)))
         self.wait_until_nothing_is_wanted()
         return Ended(process.returncode, lines + out.splitlines(), complaints, began_ns, ended_ns)
 
