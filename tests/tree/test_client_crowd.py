@@ -10,6 +10,7 @@ import random
 import statistics
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import pytest
 import trio
 
 from actors.client import WebSocketClient, list_markets
+from actors.client.hosts import current_host
+from protocols.errors import UpbitdError
 from tests.course.stage import Stage, stage
 
 CLIENTS = 50
@@ -92,6 +95,7 @@ class Crowd:
         self.served_s: list[float] = []
         self.burst_served_s: list[float] = []
         self.burst_took_s = 0.0
+        self.failures: list[UpbitdError] = []
         run_dir = course.tree.run_dir
         self.anchor = Anchor(run_dir)
         self.wishers = [Wisher(number, run_dir, self.served_s) for number in range(CLIENTS)]
@@ -108,14 +112,23 @@ class Crowd:
         for wisher in self.wishers:
             wisher._served_s = self.burst_served_s
         began_s = time.monotonic()
-        for number in range(BURST):
-            await self.wishers[number % CLIENTS].wish(self._choice(markets))
+        tasks = [current_host().spawn(partial(self._wish_many, wisher, markets)) for wisher in self.wishers]
+        for task in tasks:
+            await task.wait()
+        assert self.failures == []
         self.burst_took_s = time.monotonic() - began_s
         await self._until_served()
         for wisher in self.wishers:
             assert wisher.client.get_active_symbols() == wisher.symbols
             await wisher.client.cleanup()
         await self.anchor.client.cleanup()
+
+    async def _wish_many(self, wisher: Wisher, markets: list[str]) -> None:
+        try:
+            for _ in range(BURST // CLIENTS):
+                await wisher.wish(self._choice(markets))
+        except UpbitdError as error:
+            self.failures.append(error)
 
     def _choice(self, markets: list[str]) -> set[str]:
         return set(self.rng.sample(markets, self.rng.randint(1, MOST_SYMBOLS)))

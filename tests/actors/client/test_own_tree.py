@@ -15,14 +15,28 @@ ENDS: Final = {
     "return": "",
     "return after a clean-up": "    await client.cleanup()\n",
     "exception": "    raise LookupError('of the program')\n",
+    "cancellation": "    await be_cancelled()\n",
     "sys.exit": "    sys.exit(3)\n",
     "os._exit": "    os._exit(4)\n",
     "SIGINT": "    await current_host().sleep(1000)\n",
     "SIGTERM": "    await current_host().sleep(1000)\n",
     "SIGKILL": "    await current_host().sleep(1000)\n",
 }
+CANCELLED: Final = """
+async def be_cancelled():
+    if current_host().library == "asyncio":
+        import asyncio
+        asyncio.current_task().cancel()
+        await asyncio.sleep(1000)
+    else:
+        import trio
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await trio.sleep(1000)
+
+"""
 CODES: Final = {"exception": 1, "sys.exit": 3, "os._exit": 4, "SIGINT": -2, "SIGTERM": -15, "SIGKILL": -9}
-ON_TRIO: Final = ("return", "sys.exit", "SIGINT")
+ON_TRIO: Final = ("return", "exception", "cancellation", "sys.exit", "SIGINT")
 WAYS: Final = [(way, "asyncio") for way in ENDS] + [(way, "trio") for way in ON_TRIO]
 
 
@@ -41,7 +55,7 @@ def fresh(exchange: ExchangeProcess) -> Iterator[Place]:
 @pytest.mark.parametrize(("way", "library"), WAYS)
 def test_a_program_with_a_tree_of_its_own_leaves_nothing_behind(fresh: Place, way: str, library: str) -> None:
     wait = "    sys.stdin and await current_host().sleep(0.5)\n"
-    program = fresh.program(f"async def main():\n    client = await started()\n{wait}{ENDS[way]}", library)
+    program = fresh.program(f"{CANCELLED}async def main():\n    client = await started()\n{wait}{ENDS[way]}", library)
     program.wait_said("ready")
     assert fresh.note_processes() >= 3  # The supervisor and its two actors at least.
     assert len(program.trees()) == 1
@@ -51,6 +65,9 @@ def test_a_program_with_a_tree_of_its_own_leaves_nothing_behind(fresh: Place, wa
     if way == "SIGINT":
         assert code in {-2, 1, 130}
         assert "KeyboardInterrupt" in program.errors
+    elif way == "cancellation":
+        # asyncio.run raises what its main task ended by; trio ends just the scope.
+        assert (code, "CancelledError" in program.errors) == ((1, True) if library == "asyncio" else (0, False))
     else:
         assert code == CODES.get(way, 0), program.errors
         assert ("Traceback" in program.errors) == (way == "exception"), program.errors
