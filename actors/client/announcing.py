@@ -31,11 +31,13 @@ class Announcer:
         listeners: who is told, by the kind of report.
         gaps, errors, callback_errors: reports so far; of the errors, those that a callback was the cause of.
         untold: reports that no listener got, because too many waited.
+        listener_errors: how often each listener failed.
     """
 
     def __init__(self, client: str, wake: Callable[[], None]) -> None:
         self.listeners: dict[type[Report], list[Listener]] = {GapReport: [], StateReport: [], ErrorReport: []}
         self.gaps = self.errors = self.callback_errors = self.untold = 0
+        self.listener_errors: dict[Listener, int] = {}
         self._client = client
         self._wake = wake
         self._lock = threading.Lock()
@@ -92,17 +94,22 @@ class Announcer:
             try:
                 result = listener(report)
             except Exception:  # noqa: BLE001 - the user's code; told in full, and hurts nobody else
-                _log.exception("client %r: a callback for %s failed", self._client, type(report).__name__)
+                self._note_failure(listener, type(report).__name__)
                 continue
             if inspect.isawaitable(result):
-                self._await(result, host)
+                self._await(listener, result, host)
 
-    def _await(self, awaitable: Awaitable[object], host: Host) -> None:
+    def _note_failure(self, listener: Listener, what: str) -> None:
+        self.listener_errors[listener] = number = self.listener_errors.get(listener, 0) + 1
+        if _is_worth_a_line(number):
+            _log.exception("client %r: a callback for %s failed (%d times so far)", self._client, what, number)
+
+    def _await(self, listener: Listener, awaitable: Awaitable[object], host: Host) -> None:
         async def wait() -> None:
             try:
                 await awaitable
             except Exception:  # noqa: BLE001 - as in `_tell`
-                _log.exception("client %r: an async callback for reports failed", self._client)
+                self._note_failure(listener, "reports, an async one,")
             finally:
                 self._calls.discard(task)
 

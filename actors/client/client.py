@@ -287,7 +287,7 @@ class WebSocketClient(Subscribing):
             self._finalizer.atexit = False
             self._member.host = host
             for server in {lane.wish.server for lane in tuple(self._board.lanes.values())}:
-                self._engine.call(partial(self._engine.resume, self._member, server))
+                self._engine.call(partial(self._engine.declare, self._member, server))
         self._member.host = host
         return host, self._engine, self._member
 

@@ -1,5 +1,6 @@
 """The subscribe methods of a client: what each takes, checked, and handed on as one wish."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from actors.client.callbacks import AnyCallback
@@ -7,7 +8,7 @@ from actors.client.subscription import Subscription
 from actors.client.wishes import Wish, wish_of_account, wish_of_market
 
 
-class Subscribing:
+class Subscribing(ABC):
     """Each method takes a callback or, without one, gives something to iterate over; see `Subscription`."""
 
     async def subscribe_ticker(
@@ -135,6 +136,6 @@ class Subscribing:
         wish = wish_of_account("myAsset", preference=stream_preference, delivery=delivery, sample_ms=sample_ms)
         return await self._subscribe(wish, callback, in_thread=in_thread)
 
+    @abstractmethod
     async def _subscribe(self, wish: Wish, callback: object, *, in_thread: bool) -> Subscription:
         """Hold this wish from now on, in the place of the one of its key."""
-        raise NotImplementedError

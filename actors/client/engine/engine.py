@@ -138,15 +138,10 @@ class Engine:
             await link.wait_keys()
 
     async def declare(self, member: Member, server: Server) -> None:
-        """Declare to one actor what a client wants now; see `Link.declare`."""
+        """Declare to one actor what a client wants now, attached to it or not yet; see `Link.declare`."""
         if server not in member.links:
             await self.open_link(member, server)
         await member.links[server].declare()
-
-    async def resume(self, member: Member, server: Server) -> None:
-        """Attach a client again whose engine before had failed, with all that it wants of this actor."""
-        await self.open_link(member, server)
-        await self.declare(member, server)
 
     async def leave(self, member: Member) -> None:
         """Close a client's links; the actors free what it wanted as soon as they see it."""

@@ -135,7 +135,6 @@ class Link:
         board = self._client_board()
         if board is None:
             return
-        self._check_open()
         with trio.move_on_after(ANSWER_S) as deadline:
             await self.dial.want(board.wants(self.server))
             version = self.dial.wants_version

@@ -84,9 +84,9 @@ class OwnTree:
         process, self._process = self._process, None
         if process is None:
             return
+        _lifelines.discard(self._lifeline)  # Before its number can be another file's.
         if process.stdin is not None:
             await process.stdin.aclose()
-        _lifelines.discard(self._lifeline)
         for send_signal in (process.terminate, process.kill):
             with trio.move_on_after(STOP_S):
                 await process.wait()
@@ -119,13 +119,15 @@ _lifelines: set[int] = set()
 
 
 def _lifeline_of(process: trio.Process) -> int:
-    fd = process.stdin.fileno() if isinstance(process.stdin, trio.lowlevel.FdStream) else -1
+    if not isinstance(process.stdin, trio.lowlevel.FdStream):
+        raise TypeError(f"the stdin of a tree is a pipe, not {process.stdin!r}")
+    fd = process.stdin.fileno()
     _lifelines.add(fd)
     return fd
 
 
 def _close_lifelines() -> None:
-    for fd in _lifelines - {-1}:
+    for fd in _lifelines:
         os.close(fd)
     _lifelines.clear()
 

@@ -117,6 +117,9 @@ async def test_a_listener_that_fails_is_logged_and_the_others_hear_it(caplog: py
     assert said == ["plain trouble", "async trouble"]
     board.mark(Down(1, "gone", 2))
     await until(lambda: len(reports) == 2)
+    board.mark(*[marker for epoch in range(2, 8) for marker in (Up(epoch, 0.0, 1), Down(epoch, "gone", 2))])
+    await until(lambda: len(reports) == 14 and len(caplog.records) == 4)
+    assert set(board.announcer.listener_errors.values()) == {14}, "the first and the tenth of each are worth a line"
 
 
 @on_both
