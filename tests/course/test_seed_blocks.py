@@ -11,6 +11,8 @@ import pytest
 from tests.course.blocks import DOCUMENT, NEW_IMPORT, OLD_IMPORT, blocks, program
 from tests.course.stage import Ended, Sent, Stage, stage
 
+UNDER_WAY_NS = 1_500_000_000
+
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
@@ -24,11 +26,19 @@ def well_ended(ended: Ended) -> Ended:
     return ended
 
 
-def assert_same(printed: list[str], sent: list[Sent], expected: list[str]) -> None:
-    """What was printed is what was sent, in order, each once, up to the last few that were under way at the end."""
+def due(sent: list[Sent], ended: Ended) -> list[Sent]:
+    """What came early enough to be handled before the program cleaned up, with room for a slow machine.
+
+    The exchange sends longer than anyone listens: a connection that nobody wants stays for another half second.
+    """
+    return [message for message in sent if message.t_ns < ended.ended_ns - UNDER_WAY_NS]
+
+
+def assert_same(printed: list[str], sent: list[Sent], expected: list[str], ended: Ended) -> None:
+    """What was printed is what was sent, in order, each once, up to what was under way at the end."""
     assert printed, "nothing was printed"
     assert printed == expected[: len(printed)]
-    assert len(sent) - len(printed) <= 0.1 * len(sent) + 5
+    assert len(printed) >= len(due(sent, ended))
 
 
 def test_only_the_import_is_changed() -> None:
@@ -45,7 +55,7 @@ def test_1_2_the_first_program_prints_each_price_once_and_cleans_up(course: Stag
     assert {ticker.body["cd"] for ticker in tickers} == {"KRW-BTC"}
     assert tickers[0].is_snapshot
     assert not any(ticker.is_snapshot for ticker in tickers[1:])
-    assert_same(ended.lines, tickers, [f"Price: {float(ticker.body['tp'])}" for ticker in tickers])
+    assert_same(ended.lines, tickers, [f"Price: {float(ticker.body['tp'])}" for ticker in tickers], ended)
     (request,) = course.requests(ended.began_ns)
     assert request.topics == {"ticker": {"KRW-BTC"}}
 
@@ -58,16 +68,19 @@ def test_2_1_three_types_accumulate_on_one_connection(course: Stage) -> None:
         [line for line in ended.lines if line.startswith("[Ticker]")],
         tickers,
         [f"[Ticker] KRW-BTC: {float(ticker.body['tp'])}" for ticker in tickers],
+        ended,
     )
     assert_same(
         [line for line in ended.lines if line.startswith("[Orderbook]")],
         books,
         [f"[Orderbook] KRW-BTC: {len(book.body['obu'])} levels" for book in books],
+        ended,
     )
     assert_same(
         [line for line in ended.lines if line.startswith("[Trade]")],
         trades,
         [f"[Trade] KRW-BTC: {float(trade.body['tv'])}" for trade in trades],
+        ended,
     )
     last = course.requests(ended.began_ns)[-1]
     assert last.topics == {kind: {"KRW-BTC"} for kind in ("ticker", "orderbook", "trade")}
@@ -89,7 +102,7 @@ def test_2_2_the_same_type_replaces_and_what_stays_is_not_interrupted(course: St
     ethereum = course.sent("ticker", ended.began_ns, code="KRW-ETH")
     assert [ticker.is_snapshot for ticker in ethereum].count(True) == 1
     printed = [line.split()[-1] for line in ended.lines if line.startswith(("ETH:", "Multi: KRW-ETH"))]
-    assert_same(printed, ethereum, [str(float(ticker.body["tp"])) for ticker in ethereum])
+    assert_same(printed, ethereum, [str(float(ticker.body["tp"])) for ticker in ethereum], ended)
 
 
 TRADING_APP = """
@@ -127,8 +140,9 @@ def test_3_1_three_clients_share_two_connections_and_each_gets_all_that_is_its_o
     )
     assert set(prices) == {"KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-ADA"}
     for symbol, price in prices.items():
-        newest = [str(float(ticker.body["tp"])) for ticker in course.sent("ticker", ended.began_ns, code=symbol)]
-        assert price in newest[-20:], "the last price, but for what was under way at the end"
+        tickers = course.sent("ticker", ended.began_ns, code=symbol)
+        newest = [str(float(ticker.body["tp"])) for ticker in tickers[max(0, len(due(tickers, ended)) - 1) :]]
+        assert price in newest, "the last price, but for what was under way at the end"
     assert any(line.startswith("💰 고거래량 감지: KRW-") for line in ended.lines)
     orders = course.sent("myOrder", 0)
     told = [line for line in ended.lines if line.startswith("주문 업데이트: ")]
@@ -163,8 +177,10 @@ def test_3_2_symbols_change_by_their_difference_and_events_come_in_batches(cours
     assert sizes
     assert max(sizes) <= 10
     tickers = course.sent("ticker", ended.began_ns)
+    left_ns = requests[-1].t_ns - UNDER_WAY_NS
+    surely = [ticker for ticker in due(tickers, ended) if ticker.body["cd"] != "KRW-BTC" or ticker.t_ns < left_ns]
     # The program of the course drops its last batch; that is its own fault, mended in examples/.
-    assert len(tickers) - 20 <= sum(sizes) <= len(tickers)
+    assert len(surely) - 10 <= sum(sizes) <= len(tickers)
 
 
 ORDERBOOK = """
