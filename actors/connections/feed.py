@@ -221,7 +221,6 @@ class Feed:
         self._received_s = now_s
         self._unwanted_s = float("inf")
         self._router.begin_connection()
-        self._router.unseen = {}
         self._plan.connection_opened(now_s=now_s)
         nursery.start_soon(self._send_requests, connection)
         nursery.start_soon(keep_alive, connection, self._settings, self._counters, lambda: self._received_s)
@@ -260,6 +259,7 @@ class Feed:
         for failure in failures:
             self._report(failure)
         self._counters.set("unrouted", self._router.unrouted)
+        self._counters.set("snapshots_repeated", self._router.repeated)
         if self._decoder.unknown_fields:
             self._counters.set("unknown_fields", sum(self._decoder.unknown_fields.values()))
 
@@ -296,7 +296,7 @@ class Feed:
                 now_s = trio.current_time()
                 frame = self._plan.next_frame(now_s=now_s, ticket=_ticket())
                 if frame is not None:
-                    self._router.unseen = {topic.key: topic for topic in self._plan.unseen}
+                    self._router.note_request(self._plan.sent, self._plan.unseen)
                     await self._send(connection, frame)
                     self._publisher.drop_unwanted(self._publisher.streams)
             for topic in self._plan.overdue(now_s=now_s):

@@ -1,11 +1,12 @@
 """From a decoded message to the topic it belongs to, and so to those who want it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, cast
 
 from actors.runtime.channel.publishing import Publisher
 from actors.runtime.channel.streams import Stream
 from protocols.upbit.messages import (
+    MARKET_TYPES,
     Announcement,
     Candle,
     DataMessage,
@@ -30,7 +31,8 @@ class Router:
 
     Attributes:
         topics: every topic that is published, by its key.
-        unseen: topics that were asked for and from which nothing came yet; who asks fills it.
+        unseen: topics that were asked for and from which nothing came yet.
+        repeated: snapshots that were not published, because their topic had sent one and goes on since.
         unrouted: data that belongs to no topic wanted now: a few after each change of the wants, else a fault.
     """
 
@@ -45,11 +47,32 @@ class Router:
         self._account: dict[type[DataMessage], Stream] = {}
         self.topics: dict[str, Topic] = {}
         self.unseen: dict[str, Topic] = {}
-        self.unrouted = 0
+        self.repeated = self.unrouted = 0
+        self._asked_again: dict[str, int] = {}
 
     def begin_connection(self) -> None:
-        """Forget which books were asked for before: a new connection sends only what is asked for on it."""
+        """Forget what was asked for before: a new connection sends only what is asked for on it."""
+        self.unseen.clear()
+        self._asked_again.clear()
         self._depths_asked = {code: set(streams) for code, streams in self._books_of.items()}
+
+    def note_request(self, sent: Collection[Topic], unseen: Iterable[Topic]) -> None:
+        """A request was sent.
+
+        On a slow link the next request goes out before the first one's snapshots are here. What is still out must be
+        asked for with its snapshot again, since the exchange acknowledges nothing; and if it had heeded the first
+        request, it now sends two. The second one says nothing new to those who have had everything since the first.
+
+        Args:
+            sent: all topics of the request.
+            unseen: those of them from which nothing came yet, so that they were asked for with a snapshot.
+        """
+        before, self.unseen = self.unseen, {topic.key: topic for topic in unseen}
+        stayed = {topic.key for topic in sent} if self._asked_again else ()
+        self._asked_again = {key: times for key, times in self._asked_again.items() if key in stayed}
+        for key in before.keys() & self.unseen.keys():
+            if self.unseen[key].type in MARKET_TYPES:
+                self._asked_again[key] = self._asked_again.get(key, 0) + 1
 
     def rebuild(self) -> frozenset[Topic]:
         """Follow the publisher's streams; return the topics that are wanted.
@@ -67,7 +90,7 @@ class Router:
 
     def route(self, messages: Iterable[Message], received_ns: int, wall_ns: int) -> tuple[list[Topic], list[Answer]]:
         """Publish a batch; return topics that were unseen until now, and what is no data but an answer to us."""
-        publish, unseen = self._publisher.publish, self.unseen
+        publish, unseen, asked_again = self._publisher.publish, self.unseen, self._asked_again
         tickers, trades, books, candles = self._tickers, self._trades, self._books, self._candles
         first: list[Topic] = []
         answers: list[Answer] = []
@@ -92,10 +115,19 @@ class Router:
             if stream is None:
                 self.unrouted += 1
                 continue
-            publish(stream, message, received_ns, wall_ns)
             if unseen and stream.topic in unseen:
                 first.append(unseen.pop(stream.topic))
+            elif asked_again and stream.topic in asked_again and message.stream_type == "SNAPSHOT":
+                self._take_repeated(stream.topic)
+                continue
+            publish(stream, message, received_ns, wall_ns)
         return first, answers
+
+    def _take_repeated(self, key: str) -> None:
+        self.repeated += 1
+        self._asked_again[key] -= 1
+        if not self._asked_again[key]:
+            del self._asked_again[key]
 
     def _add(self, topic: Topic, stream: Stream) -> None:
         if topic.type == "ticker":

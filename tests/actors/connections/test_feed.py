@@ -175,6 +175,43 @@ async def test_a_topic_that_stays_gets_no_second_snapshot(autojump_clock: MockCl
     assert events == [(BTC, 1), (ETH, 1)]
 
 
+@pytest.mark.parametrize("heeds_first", [True, False], ids=["heeds_both_requests", "heeds_the_last_request"])
+async def test_a_topic_that_was_asked_for_twice_before_it_answered_gets_one_snapshot(
+    heeds_first: bool, autojump_clock: MockClock
+) -> None:
+    """On a link of 600 ms the second request goes out before the first one's snapshot is here."""
+    rig = Rig()
+    requests: list[SubscriptionRequest] = []
+    rig.exchange.on_request = lambda _connection, request: requests.append(request)
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        rig.want(BTC, ETH)
+        await rig.exchange.wait_request()
+        (connection,) = rig.exchange.connections
+        for request in requests if heeds_first else requests[1:]:
+            send_snapshots(connection, request)
+            connection.say(trade(len(connection.requests)))
+        await quiet()
+        rig.want(ETH)
+        await rig.exchange.wait_request()
+        rig.want(BTC, ETH)
+        await rig.exchange.wait_request()
+        send_snapshots(connection, requests[-1])
+        await quiet()
+        nursery.cancel_scope.cancel()
+    assert [item.codes for request in requests[:2] for item in request.subscriptions if not item.is_only_realtime] == [
+        ("KRW-BTC",),
+        ("KRW-BTC", "KRW-ETH"),
+    ]
+    events = [(item[1], item[3]) for item in rig.received() if item[0] == "event"]
+    trades = 2 if heeds_first else 1
+    assert [number for topic, number in events if topic == BTC] == list(range(1, 3 + trades)), "one before, one anew"
+    assert [number for topic, number in events if topic == ETH] == [1]
+    assert rig.counters.snapshot()["snapshots_repeated"] == int(heeds_first)
+
+
 async def test_a_want_without_a_snapshot_is_told_to_its_owner(autojump_clock: MockClock) -> None:
     rig = Rig(ExchangeSettings(audit_interval_s=0, snapshot_timeout_s=5))
     rig.exchange.on_request = lambda connection, _request: connection.say(trade(0, "KRW-BTC", "SNAPSHOT"))
