@@ -1,5 +1,8 @@
 """What the children print: read at once, made lines of JSON, passed on, and the last of it kept."""
 
+import fcntl
+import sys
+import termios
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
@@ -21,7 +24,7 @@ FOLLOWER_BYTES: Final = 1024 * 1024
 """What a follower may be behind; then it loses the oldest lines and is told how many. Fits into one answer."""
 
 DRAIN_S: Final = 0.2
-"""How long a dead child's pipes are read for what is still in them; a grandchild may hold them open for ever."""
+"""How long the end of a dead child's pipes is waited for; a grandchild may hold them open for ever."""
 
 
 class Line(NamedTuple):
@@ -113,11 +116,40 @@ class Tail:
 
 
 class Reading:
-    """The task that reads one life's output."""
+    """The task that reads one life's output.
 
-    def __init__(self) -> None:
+    Args:
+        pid: whose output it is.
+        pipes: of stdout and stderr.
+    """
+
+    def __init__(self, pid: int, pipes: tuple[trio.lowlevel.FdStream, ...]) -> None:
+        self.pid = pid
+        self.pipes = pipes
         self.scope = trio.CancelScope()
         self.ended = trio.Event()
+        self._taken = dict.fromkeys(pipes, 0)
+        self._turn = trio.Event()
+
+    def took(self, pipe: trio.lowlevel.FdStream, count: int) -> None:
+        """Count bytes that were read."""
+        self._taken[pipe] += count
+        self._wake()
+
+    def end_pipe(self, pipe: trio.lowlevel.FdStream) -> None:
+        """Expect nothing more of a pipe."""
+        del self._taken[pipe]
+        self._wake()
+
+    async def catch_up(self) -> None:
+        """Wait until all that is in the pipes now was read."""
+        due = {pipe: taken + _unread(pipe.fileno()) for pipe, taken in self._taken.items()}
+        while any(taken < due[pipe] for pipe, taken in self._taken.items()):
+            await self._turn.wait()
+
+    def _wake(self) -> None:
+        self._turn.set()
+        self._turn = trio.Event()
 
 
 class LogCollector:
@@ -144,18 +176,19 @@ class LogCollector:
         """Read a new life's stdout and stderr from here on; the descriptors are closed at their end."""
         tail = self._tails.setdefault(child, Tail())
         wrapper = Wrapper(child, pid, self._redaction)
-        self._reading[pid] = reading = Reading()
         # Owned from here on, also when the tree is cancelled before the task has begun.
-        pipes = [trio.lowlevel.FdStream(fd) for fd in output]
-        self._nursery.start_soon(self._read_life, reading, pid, pipes, wrapper, tail)
+        self._reading[pid] = reading = Reading(pid, tuple(trio.lowlevel.FdStream(fd) for fd in output))
+        self._nursery.start_soon(self._read_life, reading, wrapper, tail)
 
     async def drain(self, pid: int) -> None:
-        """Read what a dead life has printed to its end, but for `DRAIN_S` at most; then close its pipes."""
+        """Read all that a dead life has printed, and what others print there for `DRAIN_S`; then close its pipes."""
         reading = self._reading.pop(pid, None)
         if reading is None:
             return
         with trio.move_on_after(DRAIN_S):
             await reading.ended.wait()
+        # On a busy machine the reader may not have had its turn.
+        await reading.catch_up()
         reading.scope.cancel()
         await reading.ended.wait()
 
@@ -181,37 +214,47 @@ class LogCollector:
         for follower in tail.followers:
             follower.put(Line(0, _notice(child, "child.removed").encode()))
 
-    async def _read_life(
-        self, reading: Reading, pid: int, pipes: list[trio.lowlevel.FdStream], wrapper: Wrapper, tail: Tail
-    ) -> None:
+    async def _read_life(self, reading: Reading, wrapper: Wrapper, tail: Tail) -> None:
         try:
             with reading.scope:
                 async with trio.open_nursery() as nursery:
-                    for stream, pipe in zip(("stdout", "stderr"), pipes, strict=True):
-                        nursery.start_soon(self._read, stream, pid, pipe, wrapper, tail)
+                    for stream, pipe in zip(("stdout", "stderr"), reading.pipes, strict=True):
+                        nursery.start_soon(self._read, stream, reading, pipe, wrapper, tail)
         finally:
             reading.ended.set()
 
-    async def _read(self, stream: str, pid: int, pipe: trio.lowlevel.FdStream, wrapper: Wrapper, tail: Tail) -> None:
+    async def _read(
+        self, stream: str, reading: Reading, pipe: trio.lowlevel.FdStream, wrapper: Wrapper, tail: Tail
+    ) -> None:
         splitter = LineSplitter()
 
         def pass_on(lines: list[bytes]) -> None:
             for line in lines:
                 wrapped = wrapper.wrap(line, stream)
                 self._write(wrapped + b"\n")
-                tail.add(Line(pid, wrapped))
+                tail.add(Line(reading.pid, wrapped))
 
         try:
             async with pipe:
-                while chunk := await pipe.receive_some(READ_BYTES):
-                    pass_on(splitter.feed(chunk))
+                try:
+                    while chunk := await pipe.receive_some(READ_BYTES):
+                        pass_on(splitter.feed(chunk))
+                        reading.took(pipe, len(chunk))
+                finally:
+                    reading.end_pipe(pipe)
         except trio.BrokenResourceError as error:
             # Costs the rest of what one life prints, and nothing else.
             log: Any = get_logger(actor="supervisor")
-            log.warning("log.unreadable", child_pid=pid, stream=stream, error=str(error.__cause__ or error))
+            log.warning("log.unreadable", child_pid=reading.pid, stream=stream, error=str(error.__cause__ or error))
         finally:
             pass_on(splitter.end())
             self.lines_cut += splitter.cut
+
+
+def _unread(fd: int) -> int:
+    """Return how many bytes wait in a pipe."""
+    answer = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
+    return int.from_bytes(answer, sys.byteorder)
 
 
 def _notice(child: str, event: str, **fields: object) -> str:

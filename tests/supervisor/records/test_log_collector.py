@@ -13,6 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.runtime.process.logs import Redaction
+from supervisor.records import log_collector
 from supervisor.records.lines import MAX_LINE_BYTES, TRIMMED
 from supervisor.records.log_collector import (
     DRAIN_S,
@@ -248,6 +249,23 @@ async def test_a_child_that_is_removed_at_once_is_read_to_its_end() -> None:
         collector.forget("public")
         await life.end(b"last words\n")
     assert len(written.lines) == 1
+
+
+async def test_what_a_dead_life_printed_is_read_however_late_the_reader_has_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_collector, "DRAIN_S", 0.0)
+    written = Written()
+    async with collecting(written) as collector:
+        life = Life(collector, "public", 7)
+        held = os.dup(life.stdout)
+        os.write(life.stdout, b"more than one read takes\n" * 1000)
+        await life.end(b"last words\n")
+        os.close(held)
+    assert sorted(json.loads(line)["event"] for line in written.lines) == [
+        "last words",
+        *["more than one read takes"] * 1000,
+    ]
 
 
 async def test_a_flood_of_one_child_holds_up_no_other() -> None:
