@@ -96,7 +96,9 @@ def show_chapter(number: str, *, is_program: bool, lang: Language | None) -> Non
 @click.argument("number", metavar="CHAPTER")
 @click.argument("program", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "--seconds", type=Seconds(), help="Stop the program as by ^C after so long; default: by chapter, 20 to 45."
+    "--seconds",
+    type=Seconds(),
+    help="Stop the program as by ^C so long after it reached the exchange; by default 20 to 45.",
 )
 @click.option("--keep", "kept", type=click.Path(path_type=Path), metavar="DIR", help="Keep journal and output there.")
 @json_option

@@ -133,7 +133,7 @@ def test_a_child_that_hangs_is_killed_and_the_stop_keeps_its_limit(tmp_path: Pat
         tree.wait_for("child_ready", "b")
         began_s = time.monotonic()
         assert tree.finish() == 0
-        assert time.monotonic() - began_s <= 5.0
+        assert time.monotonic() - began_s <= 15.0
         stopped = [event for event in tree.events if event["event"] == "child_stopped"]
         assert [(event["child"], event["rung"]) for event in stopped] == [("b", "sigkill"), ("a", "asked")]
     [report] = tree.reports("b")
@@ -141,11 +141,14 @@ def test_a_child_that_hangs_is_killed_and_the_stop_keeps_its_limit(tmp_path: Pat
 
 
 def test_many_hanging_children_cannot_stretch_the_stop(tmp_path: Path) -> None:
-    with running_tree(tmp_path, children(*["ignores_stop"] * 3, flags="shutdown_s = 2.5")) as tree:
-        tree.wait_for("child_ready", "c")
+    """One after the other would take them 20 s."""
+    with running_tree(
+        tmp_path, children(*["ignores_stop"] * 8, flags="shutdown_s = 2.5", child="shutdown_s = 2.5")
+    ) as tree:
+        tree.wait_for("child_ready", "h")
         began_s = time.monotonic()
         assert tree.finish() == 0
-        assert time.monotonic() - began_s <= 5.0
+        assert time.monotonic() - began_s <= 15.0
 
 
 def test_a_second_signal_hurries(tmp_path: Path) -> None:
@@ -157,7 +160,7 @@ def test_a_second_signal_hurries(tmp_path: Path) -> None:
         began_s = time.monotonic()
         # Two pending signals of one kind are one; a stopping supervisor is told by the other kind.
         assert tree.finish(signal.SIGINT) == 0
-        assert time.monotonic() - began_s <= 5.0
+        assert time.monotonic() - began_s <= 15.0
 
 
 @pytest.mark.parametrize("entry", ["idle", "blocked_in_c", "busy_loop", "never_ready"])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -69,7 +70,7 @@ async def check_program(
     Args:
         chapter: which one.
         program: known to be Python.
-        seconds: how long it may run.
+        seconds: how long it may run from when it has reached the exchange.
         kept: where journal and output are kept; None for nowhere.
         progress: told what happens.
 
@@ -85,7 +86,7 @@ async def check_program(
             running = Program(program, place.folder, progress)
             environment = place.environment(os.environ, address.websocket_url, keys.access_key, keys.secret_key)
             try:
-                run = await running.run(environment, seconds)
+                run = await running.run(environment, seconds, partial(_wait_for_connection, address))
                 progress.is_grading()
                 await _wait_for_release(address)
                 until_ns = time.monotonic_ns()
@@ -97,6 +98,12 @@ async def check_program(
         if kept is not None:
             keep(place, kept)
     return Checked(run, grade(chapter, Evidence(record, run, source)), record.lost_lines)
+
+
+async def _wait_for_connection(address: ExchangeAddress) -> None:
+    """Wait until the program, or its tree, is connected."""
+    while not await open_connections(address):  # noqa: ASYNC110 - the exchange tells nobody
+        await trio.sleep(POLL_S)
 
 
 async def _wait_for_release(address: ExchangeAddress) -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
@@ -18,6 +18,10 @@ INTERRUPT_S: Final = 10.0
 """For a program to end after SIGINT: its cleanup, and that of its tree."""
 
 TERMINATE_S: Final = 3.0
+BEGIN_S: Final = 30.0
+"""For a program to reach the exchange, before its time begins all the same: its imports and its tree, on a busy machine
+of one core. One that never gets there has no longer than this."""
+
 REST_S: Final = 1.0
 """After a program's end for its last output; its tree may hold the pipe for longer."""
 
@@ -60,8 +64,16 @@ class Program:
         self._output = Output()
         self._group = 0
 
-    async def run(self, environment: Mapping[str, str], limit_s: float) -> ProgramRun:
-        """Run it until it ends, or to its limit and then until it is stopped."""
+    async def run(
+        self, environment: Mapping[str, str], limit_s: float, has_begun: Callable[[], Awaitable[object]]
+    ) -> ProgramRun:
+        """Run it until it ends, or to its limit and then until it is stopped.
+
+        Args:
+            environment: all its variables.
+            limit_s: how long it may run from when it has begun; that it starts slowly costs it nothing.
+            has_begun: returns when it has begun to do what it is run for.
+        """
         process = await trio.lowlevel.open_process(
             [sys.executable, str(self._path)],
             stdin=subprocess.DEVNULL,
@@ -76,7 +88,7 @@ class Program:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._listen, process.stdout, "stdout.txt", self._hear)
                 nursery.start_soon(self._listen, process.stderr, "stderr.txt", self._hear_error)
-                ending, interrupted_ns = await self._wait(process, limit_s)
+                ending, interrupted_ns = await self._wait(process, limit_s, has_begun)
                 ended_ns = time.monotonic_ns()
                 nursery.cancel_scope.deadline = trio.current_time() + REST_S
         except BaseException:
@@ -98,12 +110,14 @@ class Program:
             while _signal_group(self._group, 0) and trio.current_time() < deadline_s:  # noqa: ASYNC110 - see above
                 await trio.sleep(0.05)
 
-    async def _wait(self, process: trio.Process, limit_s: float) -> tuple[Ending, int | None]:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._tell_time, limit_s)
-            with trio.move_on_after(limit_s):
+    async def _wait(
+        self, process: trio.Process, limit_s: float, has_begun: Callable[[], Awaitable[object]]
+    ) -> tuple[Ending, int | None]:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._limit, scope, limit_s, has_begun)
                 await process.wait()
-            nursery.cancel_scope.cancel()
+                nursery.cancel_scope.cancel()
         if process.returncode is not None:
             return "ended", None
         self._progress.is_stopping()
@@ -121,8 +135,12 @@ class Program:
             await process.wait()
         return process.returncode is not None
 
-    async def _tell_time(self, limit_s: float) -> None:
+    async def _limit(self, scope: trio.CancelScope, limit_s: float, has_begun: Callable[[], Awaitable[object]]) -> None:
+        """End a scope so long after the program has begun, and tell how long it runs."""
+        with trio.move_on_after(max(0.0, BEGIN_S - limit_s)):
+            await has_begun()
         begin_s = trio.current_time()
+        scope.deadline = begin_s + limit_s
         for number in range(1, int(limit_s / PROGRESS_S) + 1):
             await trio.sleep_until(begin_s + number * PROGRESS_S)
             self._progress.is_running(round(number * PROGRESS_S), limit_s)

@@ -137,10 +137,8 @@ async def test_callbacks_that_wait_are_cancelled_and_waited_for(served: House) -
     client = served.client()
     await client.subscribe_ticker(BTC, wait)
     await until(lambda: said)
-    began_s = time.monotonic()
     await client.cleanup()
     assert said == ["began", "ended"]
-    assert time.monotonic() - began_s < 1.9, "the time that is meant for callbacks that cannot be cancelled"
 
 
 @on_both

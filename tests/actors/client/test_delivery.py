@@ -101,17 +101,16 @@ async def test_a_callback_of_every_shape_gets_every_event_in_order(shape: str) -
 
 @on_both
 async def test_many_events_leave_the_other_tasks_of_the_program_their_turns() -> None:
-    board, host, longest_s, is_over = Board(), current_host(), [0.0], list[bool]()
+    board, host, turns_had, is_over = Board(), current_host(), list[int](), list[bool]()
+    handled = list[Any]()
 
     async def other() -> None:
-        last_s = time.perf_counter()
         while not is_over:
+            turns_had.append(len(handled))
             await host.sleep(0)
-            now_s = time.perf_counter()
-            longest_s[0] = max(longest_s[0], now_s - last_s)
-            last_s = now_s
 
     def busy(event: Any) -> None:
+        handled.append(event)
         until_s = time.perf_counter() + 0.0005
         while time.perf_counter() < until_s:
             pass
@@ -122,7 +121,7 @@ async def test_many_events_leave_the_other_tasks_of_the_program_their_turns() ->
     board.come(*[ticker()] * 1000)
     task = host.spawn(other)
     await task.wait()
-    assert longest_s[0] < 0.4, "the callbacks of 0.5 s came one after another"
+    assert len({count for count in turns_had if 0 < count < 1000}) > 5, "callbacks of 0.5 s, in slices of 5 ms"
 
 
 @on_both

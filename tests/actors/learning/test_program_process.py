@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import trio
 
 from actors.learning.checking import program_process
 from actors.learning.checking.place import HOME, Place
@@ -18,16 +19,26 @@ class Told:
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, bool]] = []
+        self.progress: list[tuple[int, float]] = []
         self.stops = 0
+        self._has_line = trio.Event()
 
     def said(self, text: str, *, is_error: bool) -> None:
         self.lines.append((text, is_error))
+        self._has_line.set()
 
     def is_running(self, seconds: int, limit_s: float) -> None:
-        raise AssertionError("these runs are short")
+        self.progress.append((seconds, limit_s))
 
     def is_stopping(self) -> None:
         self.stops += 1
+
+    async def until_a_line(self) -> None:
+        await self._has_line.wait()
+
+
+async def at_once() -> None:
+    await trio.lowlevel.checkpoint()
 
 
 @pytest.fixture
@@ -43,7 +54,7 @@ async def test_a_program_that_ends_is_told_with_its_lines_and_exit_code(tmp_path
         sys.stdout.write("no line end")
         sys.exit(3)
     """
-    run = await Program(program(tmp_path, source), tmp_path, told).run(os.environ, 30)
+    run = await Program(program(tmp_path, source), tmp_path, told).run(os.environ, 30, at_once)
     assert (run.ending, run.exit_code, run.interrupted_ns) == ("ended", 3, None)
     assert sorted(told.lines) == [("KRW-BTC 1,000", False), ("ValueError: bad", True), ("no line end", False)]
     assert (run.output.lines, run.output.last_error) == (2, "ValueError: bad")
@@ -57,16 +68,41 @@ async def test_a_program_that_goes_on_is_interrupted_and_can_tidy_up(tmp_path: P
         import asyncio
         async def main():
             try:
+                print("begun", flush=True)
                 await asyncio.sleep(60)
             finally:
                 print("tidied up")
         asyncio.run(main())
     """
-    run = await Program(program(tmp_path, source), tmp_path, told).run(os.environ, 1.0)
+    run = await Program(program(tmp_path, source), tmp_path, told).run(os.environ, 1.0, told.until_a_line)
     assert (run.ending, run.exit_code, told.stops) == ("interrupted", -signal.SIGINT, 1)
     assert ("tidied up", False) in told.lines
     assert not run.has_crashed
-    assert run.seconds == pytest.approx(1.0, abs=0.5)
+    assert 1.0 <= run.seconds < 20
+
+
+async def test_the_time_of_a_program_counts_from_when_it_has_begun(tmp_path: Path, told: Told) -> None:
+    begun_s: list[float] = []
+
+    async def has_begun() -> None:
+        await trio.sleep(1.5)
+        begun_s.append(trio.current_time())
+
+    run = await Program(program(tmp_path, "import time; time.sleep(60)"), tmp_path, told).run(
+        os.environ, 0.5, has_begun
+    )
+    assert run.ending == "interrupted"
+    assert begun_s, "its time was not over before it had begun"
+    assert run.seconds >= 1.9
+
+
+async def test_a_program_that_never_begins_is_stopped_all_the_same(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program_process, "BEGIN_S", 1.0)
+    source = program(tmp_path, "import time; time.sleep(60)")
+    run = await Program(source, tmp_path, told).run(os.environ, 0.5, trio.sleep_forever)
+    assert (run.ending, told.stops) == ("interrupted", 1)
 
 
 async def test_a_program_that_heeds_nothing_is_killed(
@@ -78,9 +114,10 @@ async def test_a_program_that_heeds_nothing_is_killed(
         import signal, time
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("begun", flush=True)
         time.sleep(60)
     """
-    run = await Program(program(tmp_path, source), tmp_path, told).run(os.environ, 1.0)
+    run = await Program(program(tmp_path, source), tmp_path, told).run(os.environ, 1.0, told.until_a_line)
     assert (run.ending, run.exit_code) == ("killed", -signal.SIGKILL)
 
 
@@ -91,7 +128,7 @@ async def test_a_child_that_keeps_the_output_open_delays_nothing_and_is_ended(tm
         print(child.pid)
     """
     running = Program(program(tmp_path, source), tmp_path, told)
-    run = await running.run(os.environ, 30)
+    run = await running.run(os.environ, 30, at_once)
     child = psutil.Process(int(told.lines[0][0]))
     assert run.seconds < 20
     await running.end_rest()
@@ -100,7 +137,7 @@ async def test_a_child_that_keeps_the_output_open_delays_nothing_and_is_ended(tm
 
 async def test_an_endless_line_is_taken_in_parts(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program_process, "MAX_LINE", 1000)
-    await Program(program(tmp_path, "print('x' * 500_000)"), tmp_path, told).run(os.environ, 30)
+    await Program(program(tmp_path, "print('x' * 500_000)"), tmp_path, told).run(os.environ, 30, at_once)
     assert sum(len(text) for text, _ in told.lines) == 500_000
     assert len(told.lines) > 1
 
