@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from actors.client.callbacks import Callback, close_unawaited
+from actors.client.callbacks import AnyCallback, Callback, close_unawaited
 from actors.client.hosts import Bell, Host, HostTask
 from actors.client.mailbox import EVERY_LIMIT, FRESH_AFTER, AnyEvent, Mailbox
 from actors.client.reports import ErrorReport
@@ -156,8 +156,8 @@ class Lane:
             self._owner.run_in_thread(self._drain_in_thread)
             return
         until_s = time.perf_counter() + SLICE_S
-        while (event := self.take()) is not None:
-            result = self._call(event)
+        while (called := self._call_next()) is not None:
+            result, event = called
             if inspect.isawaitable(result):
                 self.is_busy = True
                 self.task = self._host.spawn(partial(self._drain, result, event), partial(self._give_up, result))
@@ -167,19 +167,17 @@ class Lane:
                 return
 
     def take(self) -> AnyEvent | None:
-        """Remove the next event for delivery."""
+        """Remove the next event for delivery, and tell before it what was dropped."""
+        if self.mailbox.has_dropped:
+            with self._owner.lock:
+                gaps = self.mailbox.take_gaps() if self.is_active else ()
+            for gap in gaps:
+                self._owner.report_gap(gap)
         with self._owner.lock:
             event = self.mailbox.take() if self.is_active else None
-            gaps = self.mailbox.take_gaps() if self.is_active else ()
-        for gap in gaps:
-            self._owner.report_gap(gap)
-        if event is not None:
-            self.envelope = event
-            self.figures.delivered += 1
-            if event.origin != CACHED:
-                self.figures.lag_s = lag_s = (time.monotonic_ns() - event.received_ns) / 1e9
-                self.figures.max_lag_s = max(self.figures.max_lag_s, lag_s)
-        return event
+            if event is not None:
+                self._note_delivery(event)
+            return event
 
     async def give_way(self) -> None:
         """Let the loop have its turn, once a slice of time; who iterates over waiting events would never wait."""
@@ -187,8 +185,18 @@ class Lane:
             await self._host.sleep(0)
             self._until_s = time.perf_counter() + SLICE_S
 
-    def _call(self, event: AnyEvent) -> Any:  # noqa: ANN401 - what the user's callback returns
+    def _call_next(self) -> tuple[Any, AnyEvent] | None:
+        """Call the callback with the next event; return what it returned and the event, or None when none waits.
+
+        Whether the lane is still active is asked last of all, in the step in which the event leaves the mailbox: with
+        that the call has begun. A lane that another thread replaces or ends before it begins nothing more, and what
+        waits goes to its successor. So nothing that takes a while may lie between that step and the call.
+        """
         function = None if self.callback is None else self.callback.get()
+        event = self.take()
+        return None if event is None else (self._call(function, event), event)
+
+    def _call(self, function: AnyCallback | None, event: AnyEvent) -> Any:  # noqa: ANN401 - what it returns
         if function is None:
             self._tell_gone()
             return None
@@ -221,8 +229,7 @@ class Lane:
                 if time.perf_counter() >= until_s:
                     await self._host.sleep(0)
                     until_s = time.perf_counter() + SLICE_S
-                event = self.take()
-                awaitable = None if event is None else self._call(event)
+                awaitable, event = self._call_next() or (None, None)
         finally:
             if self.task is not None and self.task.is_ending:
                 # Or what waits would be begun once more in a loop that is ending.
@@ -237,13 +244,12 @@ class Lane:
 
     def _drain_in_thread(self) -> None:
         try:
-            while (event := self.take()) is not None:
-                result = self._call(event)
+            while (called := self._call_next()) is not None:
+                result, event = called
                 if inspect.iscoroutine(result):
                     close_unawaited(result)
-                    self._tell(
-                        event, TypeError("it returned a coroutine, which a thread cannot await; in_thread=False")
-                    )
+                    why = "it returned a coroutine, which a thread cannot await; in_thread=False"
+                    self._tell(event, TypeError(why))
         finally:
             self._rest()
 
@@ -253,6 +259,13 @@ class Lane:
         self.rested.ring()
         if len(self.mailbox):
             self._owner.wake()
+
+    def _note_delivery(self, event: AnyEvent) -> None:
+        self.envelope = event
+        self.figures.delivered += 1
+        if event.origin != CACHED:
+            self.figures.lag_s = lag_s = (time.monotonic_ns() - event.received_ns) / 1e9
+            self.figures.max_lag_s = max(self.figures.max_lag_s, lag_s)
 
     def _tell(self, event: AnyEvent, error: Exception) -> None:
         self.figures.errors += 1

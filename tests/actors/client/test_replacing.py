@@ -1,10 +1,17 @@
 """A second subscription of a kind takes the place of the first one at one point in time."""
 
+import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import pytest
+
+from actors.client.callbacks import Callback
 from actors.client.hosts import current_host
-from tests.actors.client.board_stage import BTC, ETH, XRP, Board, numbers, ticker, up_to, wish_of
+from actors.client.mailbox import Mailbox
+from protocols.channel.messages import Gap
+from tests.actors.client.board_stage import BTC, ETH, XRP, Board, numbers, ticker, trade, up_to, wish_of
 from tests.actors.client.both_loops import on_both, turns, until
 
 
@@ -196,3 +203,89 @@ async def test_a_wish_of_other_depth_takes_the_place_of_the_one_before() -> None
     board.come("orderbook.5/KRW-BTC", "orderbook.15/KRW-BTC")
     await until(lambda: seen)
     assert seen == [("orderbook.15/KRW-BTC", 1)]
+
+
+class Stopped:
+    """A thread of a callback is stopped where it comes by, until it may go on."""
+
+    def __init__(self) -> None:
+        self.is_there, self.may_go = threading.Event(), threading.Event()
+        self._loop = threading.get_ident()
+
+    def come_by(self) -> None:
+        if threading.get_ident() != self._loop:
+            self.is_there.set()
+            assert self.may_go.wait(60)
+
+
+class StoppedCallback(Callback):
+    """Its thread is stopped when it looks up what to call."""
+
+    def __init__(self, function: Callable[..., Any], stopped: Stopped) -> None:
+        super().__init__(function, None)
+        self._stopped = stopped
+
+    def get(self) -> Any:
+        function = super().get()
+        self._stopped.come_by()
+        return function
+
+
+class StoppedBoard(Board):
+    """A callback's thread is stopped when it tells of what was dropped."""
+
+    stopped: Stopped | None = None
+
+    def report_gap(self, gap: Gap) -> None:
+        super().report_gap(gap)
+        if self.stopped is not None:
+            self.stopped.come_by()
+
+
+@pytest.mark.parametrize("how", ["replaced", "ended", "closed", "muted"])
+@pytest.mark.parametrize("where", ["at the callback", "at the gap"])
+@on_both
+async def test_a_callback_in_a_thread_that_was_about_to_be_called_is_not_once_it_was_left(how: str, where: str) -> None:
+    board, stopped, old, new = StoppedBoard(), Stopped(), list[Any](), list[Any]()
+    lane = board.lane(old.append, [BTC, ETH], kind="trade", in_thread=True)
+    lane.mailbox, lane.is_held = Mailbox(limit=4, coalesces=False), True
+    board.come(*[trade(BTC)] * 3, trade(ETH), trade(ETH))
+    board.change_lane(lane, lane.wish.with_symbols([ETH]))  # One waits, and that one was dropped can be told.
+    if where == "at the callback":
+        lane.callback = StoppedCallback(old.append, stopped)
+    else:
+        board.stopped = stopped
+    lane.is_held = False
+    board.wake()
+    await until(stopped.is_there.is_set)
+    match how:
+        case "replaced":
+            board.lane(new.append, [ETH], kind="trade")
+        case "ended":
+            board.end_lane(lane)
+        case "closed":
+            assert board.close() == [lane]
+        case "muted":
+            board.mute()
+    stopped.may_go.set()
+    await until(lambda: not lane.is_busy)
+    if how == "replaced":
+        await until(lambda: new)
+    await turns()
+    assert old == []
+    assert new == ([(trade(ETH), 1)] if how == "replaced" else [])
+
+
+@on_both
+async def test_callbacks_in_threads_lose_nothing_and_double_nothing_through_many_replacements() -> None:
+    board, seen, rounds = Board(), list[Any](), 0
+    board.lane(seen.append, [BTC, ETH], delivery="every", in_thread=True)
+    thread = board.come_from_a_thread([ticker(BTC), ticker(ETH)] * 2000, batch=7)
+    while thread.is_alive() or rounds < 20:
+        rounds += 1
+        board.lane(lambda event: seen.append(event), [BTC, ETH], delivery="every", in_thread=True)  # noqa: PLW0108 - another one each time
+        await current_host().sleep(0.001)
+    await until(lambda: len(seen) >= 4000)
+    await turns()
+    # The call that the old one was in and the first one of the new one may run at the same time, so in any order.
+    assert sorted(numbers(seen, ticker(BTC))) == sorted(numbers(seen, ticker(ETH))) == up_to(2000)
