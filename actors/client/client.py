@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
-from actors.client.callbacks import AnyCallback, Callback
+from actors.client.delivery.callbacks import AnyCallback, Callback
+from actors.client.delivery.lane import Lane
+from actors.client.delivery.switchboard import Switchboard
 from actors.client.errors import RateLimitExceededError, SubscriptionError, WebSocketConnectionError
 from actors.client.health import ClientHealth, health_of, state_of
 from actors.client.hosts import Host, current_host
-from actors.client.lane import Lane
 from actors.client.reports import ErrorReport, GapReport, Report, StateReport
 from actors.client.subscribing import Subscribing
 from actors.client.subscription import Subscription
-from actors.client.switchboard import Switchboard
 from actors.client.wishes import Key, Server, Wish, check_connection, check_symbols, check_type
 from actors.runtime.run_dir import find_run_dir
 from protocols.errors import UpbitdError

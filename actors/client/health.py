@@ -4,9 +4,9 @@ import time
 
 from msgspec import Struct
 
-from actors.client.lane import Lane
+from actors.client.delivery.lane import Lane
+from actors.client.delivery.switchboard import Switchboard
 from actors.client.reports import ClientState
-from actors.client.switchboard import Switchboard
 
 
 class SubscriptionHealth(Struct, frozen=True):
@@ -81,16 +81,14 @@ class ClientHealth(Struct, frozen=True):
     subscriptions: list[SubscriptionHealth]
 
 
-WORST_FIRST: tuple[ClientState, ...] = ("parked", "detached", "down", "connecting", "live")
-
-
 def health_of(board: Switchboard, *, began_ns: int, merged_on_the_way: int) -> ClientHealth:
     """Gather the figures of a client; `merged_on_the_way` are events that were merged before they reached it."""
     now_ns = time.monotonic_ns()
     with board.lock:
         lanes = [_subscription(lane, now_ns) for lane in board.lanes.values()]
         connections: dict[str, ConnectionHealth] = {
-            name: ConnectionHealth(known.state, known.reason, known.epoch) for name, known in board.connections.items()
+            name: ConnectionHealth(known.state, known.reason, known.epoch)
+            for name, known in board.connections.known.items()
         }
         problems = dict(board.problems)
     state = state_of(board)
@@ -118,9 +116,7 @@ def state_of(board: Switchboard) -> ClientState:
     if board.is_closed:
         return "closed"
     # A connection that could not be had for a subscription, such as one without keys, is none that the client uses.
-    used = {lane.wish.server for lane in tuple(board.lanes.values())} or {"public", "private"}
-    states = {known.state for server, known in tuple(board.connections.items()) if server in used}
-    return next((state for state in WORST_FIRST if state in states), "idle")
+    return board.connections.worst({lane.wish.server for lane in tuple(board.lanes.values())} or {"public", "private"})
 
 
 def _subscription(lane: Lane, now_ns: int) -> SubscriptionHealth:

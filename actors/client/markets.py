@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from actors.client.delivery.switchboard import Switchboard
 from actors.client.errors import SubscriptionError
 from actors.client.hosts import current_host
-from actors.client.switchboard import Switchboard
 from actors.runtime.run_dir import find_run_dir
 from protocols.upbit.markets import MarketInfo
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
-from actors.client.callbacks import AnyCallback
+from actors.client.delivery.callbacks import AnyCallback
 from actors.client.subscription import Subscription
 from actors.client.wishes import Wish, wish_of_account, wish_of_market
 

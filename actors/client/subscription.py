@@ -4,9 +4,9 @@ import time
 from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
+from actors.client.delivery.lane import Lane
+from actors.client.delivery.mailbox import AnyEvent
 from actors.client.errors import SubscriptionError
-from actors.client.lane import Lane
-from actors.client.mailbox import AnyEvent
 from actors.client.wishes import check_symbols
 
 

@@ -17,13 +17,13 @@ from typing import Final, TypeVar
 
 import trio
 
+from actors.client.delivery.switchboard import Switchboard
 from actors.client.engine.link import Link
 from actors.client.engine.log import LinkLog
 from actors.client.engine.loop_thread import LoopThread
 from actors.client.engine.place import Place
 from actors.client.errors import SubscriptionError
 from actors.client.hosts import Host
-from actors.client.switchboard import Switchboard
 from actors.client.wishes import Server
 from protocols.upbit.markets import MarketInfo
 
@@ -231,8 +231,8 @@ class Engine:
             member.has_left = True
             board = member.board()
             if board is not None and not board.is_closed:
-                for server in tuple(board.connections):
-                    board.turn(server, "detached", "the client library's thread has ended")
+                for server in tuple(board.connections.known):
+                    board.connections.turn(server, "detached", "the client library's thread has ended")
 
     async def _await_predecessor(self) -> None:
         """Let the engine before this one end its tree first: who attached to that one now would lose it at once."""

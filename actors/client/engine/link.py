@@ -7,10 +7,10 @@ from typing import Final, cast
 import trio
 from structlog.typing import FilteringBoundLogger
 
+from actors.client.delivery.switchboard import Switchboard
 from actors.client.engine.log import LinkLog
 from actors.client.errors import AuthenticationError, SubscriptionError, WebSocketConnectionError
 from actors.client.reports import ErrorReport
-from actors.client.switchboard import Switchboard
 from actors.client.wishes import Server
 from actors.runtime.channel.dialling import Dial
 from actors.runtime.process.counters import Counters
@@ -75,8 +75,8 @@ class Link:
         for item in items:
             if isinstance(item, WantProblem) and not item.is_held:
                 self._refused[item.topic] = item.reason
-        if board.connection(self.server).state == "detached" and self.dial.is_up:
-            board.turn(self.server, "live")
+        if board.connections.of(self.server).state == "detached" and self.dial.is_up:
+            board.connections.turn(self.server, "live")
         is_served = board.take(self.server, items)
         if any(isinstance(item, Up | Down) for item in items):
             self._tell()
@@ -119,7 +119,7 @@ class Link:
                 await self._news.wait()
             if state == "parked":
                 board = self._client_board()
-                reason = "" if board is None else board.connection(self.server).reason
+                reason = "" if board is None else board.connections.of(self.server).reason
                 raise AuthenticationError(reason or "the account cannot be used; see `upbitd status`")
 
     async def declare(self) -> None:
@@ -143,7 +143,7 @@ class Link:
                 await self._news.wait()
         if deadline.cancelled_caught:
             why = f"the actor {self.server!r} does not answer"
-            board.turn(self.server, "detached", why)
+            board.connections.turn(self.server, "detached", why)
             raise WebSocketConnectionError(f"{why} for {ANSWER_S:g} s; what was wanted is held until it does")
         await trio.lowlevel.checkpoint()  # Refusals came with the acceptance, and are noted by now.
         if self._refused:
@@ -162,7 +162,7 @@ class Link:
         if not self.detached_s:
             self.detached_s = trio.current_time()
         elif trio.current_time() - self.detached_s >= 1.0:
-            board.turn(self.server, "detached", f"{self.server}: the tree cannot be reached; trying again")
+            board.connections.turn(self.server, "detached", f"{self.server}: the tree cannot be reached; trying again")
 
     def _report(self, error: Exception) -> None:
         board = self._client_board()
@@ -180,18 +180,18 @@ class Link:
 
     def _state(self) -> str:
         board = self._client_board()
-        return "closed" if board is None else board.connection(self.server).state
+        return "closed" if board is None else board.connections.of(self.server).state
 
     def _hear(self, message: Welcome | Accepted) -> None:
         board = self._client_board()
         if isinstance(message, Accepted):
             self._accepted = message.version
         elif board is not None:
-            known = board.connection(self.server)
+            known = board.connections.of(self.server)
             if known.state == "detached":
-                board.turn(self.server, "connecting")
+                board.connections.turn(self.server, "connecting")
             if message.link == "none":
-                board.turn(self.server, "live")
+                board.connections.turn(self.server, "live")
         self._tell()
 
     def _tell(self) -> None:

@@ -6,14 +6,15 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from actors.client.health import WORST_FIRST, health_of, state_of
+from actors.client.delivery.connection_states import WORST_FIRST
+from actors.client.delivery.mailbox import Mailbox
+from actors.client.health import health_of, state_of
 from actors.client.hosts import current_host
-from actors.client.mailbox import Mailbox
 from actors.client.reports import ClientState
 from actors.client.wishes import wish_of_account
 from protocols.channel.messages import WantProblem
-from tests.actors.client.board_stage import BTC, ETH, Board, ticker, trade
 from tests.actors.client.both_loops import on_both, until
+from tests.actors.client.delivery.board_stage import BTC, ETH, Board, ticker, trade
 
 BEGAN_NS: Final = time.monotonic_ns()
 
@@ -34,9 +35,9 @@ async def test_before_anything_is_wanted_a_client_is_idle_and_without_figures() 
 async def test_the_state_of_a_client_is_the_worst_of_those_that_it_uses(other: ClientState) -> None:
     board = Board()
     board.lane(print)
-    board.turn("public", "live")
+    board.connections.turn("public", "live")
     assert state_of(board) == "live"
-    board.turn("private", other)
+    board.connections.turn("private", other)
     assert state_of(board) == "live"  # It uses nothing of the account.
     board.wish_lane(wish_of_account("myOrder"), print)
     assert state_of(board) == other
@@ -73,7 +74,7 @@ async def test_what_waits_is_counted_with_its_age_and_what_was_lost_with_how() -
 async def test_the_figures_are_plain_enough_for_json() -> None:
     board = Board()
     board.lane(lambda _event: None, [BTC, ETH])
-    board.turn("public", "down", "the exchange closed")
+    board.connections.turn("public", "down", "the exchange closed")
     board.mark(WantProblem(ticker(ETH), "no data"))
     told = msgspec.json.decode(msgspec.json.encode(figures(board)))
     assert told["connections"] == {"public": {"state": "down", "reason": "the exchange closed", "epoch": 0}}

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from actors.client.delivery.lane import Lane
 from actors.client.errors import SubscriptionError
 from actors.client.hosts import current_host
-from actors.client.lane import Lane
 from actors.client.subscription import Subscription
-from tests.actors.client.board_stage import BTC, ETH, Board, numbers, ticker, up_to
 from tests.actors.client.both_loops import cancelled_after, on_both, turns, until
+from tests.actors.client.delivery.board_stage import BTC, ETH, Board, numbers, ticker, up_to
 
 
 class Changer:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from actors.client.delivery.lane import Lane
 from actors.client.errors import SubscriptionError
 from actors.client.hosts import current_host
-from actors.client.lane import Lane
 from actors.client.reports import ErrorReport, GapReport, StateReport
 from protocols.channel.messages import Up
-from tests.actors.client.board_stage import Board, numbers, ticker, trade
 from tests.actors.client.both_loops import LIBRARIES, on_both, run_in, turns, until
+from tests.actors.client.delivery.board_stage import Board, numbers, ticker, trade
 
 
 @on_both

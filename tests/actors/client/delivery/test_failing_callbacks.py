@@ -7,8 +7,8 @@ import pytest
 
 from actors.client.hosts import current_host
 from actors.client.reports import ErrorReport
-from tests.actors.client.board_stage import BTC, Board, numbers, ticker, trade, up_to
 from tests.actors.client.both_loops import on_both, turns, until
+from tests.actors.client.delivery.board_stage import BTC, Board, numbers, ticker, trade, up_to
 
 WAYS = ("plain", "async", "in a thread")
 

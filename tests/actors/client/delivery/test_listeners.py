@@ -8,8 +8,8 @@ import pytest
 from actors.client.hosts import current_host
 from actors.client.reports import ErrorReport, GapReport, StateReport
 from protocols.channel.messages import Down, Gap, Up, WantProblem
-from tests.actors.client.board_stage import BTC, ETH, Board, ticker, trade
 from tests.actors.client.both_loops import on_both, turns, until
+from tests.actors.client.delivery.board_stage import BTC, ETH, Board, ticker, trade
 
 
 def heard(board: Board, *kinds: Any) -> list[Any]:

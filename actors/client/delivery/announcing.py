@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
-from actors.client.callbacks import close_unawaited
+from actors.client.delivery.callbacks import close_unawaited
 from actors.client.hosts import Host, HostTask
 from actors.client.reports import ErrorReport, GapReport, Report, StateReport
 

@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from actors.client.callbacks import AnyCallback, Callback, close_unawaited
+from actors.client.delivery.callbacks import AnyCallback, Callback, close_unawaited
+from actors.client.delivery.mailbox import AnyEvent, mailbox_for
 from actors.client.hosts import Bell, Host, HostTask
-from actors.client.mailbox import EVERY_LIMIT, FRESH_AFTER, AnyEvent, Mailbox
 from actors.client.reports import ErrorReport
 from actors.client.wishes import Wish
 from protocols.channel.messages import CACHED, Gap
@@ -91,7 +91,7 @@ class Lane:
         self.callback = callback
         self.in_thread = in_thread
         self.topics = wish.topics
-        self.mailbox = _mailbox_for(wish)
+        self.mailbox = mailbox_for(wish)
         self.figures = LaneFigures()
         self.is_active = True
         self.envelope: AnyEvent | None = None
@@ -297,11 +297,3 @@ class Lane:
                 "client %r: callback %s of %s held up the whole program for %.2f s; make it async, or in_thread=True",
                 self._owner.name, name, self.wish.key.name, took_s,
             )  # fmt: skip
-
-
-def _mailbox_for(wish: Wish) -> Mailbox:
-    if wish.delivery in {"latest", "sampled"}:
-        return Mailbox(limit=0, coalesces=True)
-    if wish.delivery is None and wish.is_of_state:
-        return Mailbox(limit=FRESH_AFTER, coalesces=True)
-    return Mailbox(limit=EVERY_LIMIT, coalesces=False)

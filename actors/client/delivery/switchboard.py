@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
-from actors.client.announcing import Announcer
+from actors.client.delivery.announcing import Announcer
+from actors.client.delivery.connection_states import ConnectionStates
+from actors.client.delivery.lane import Lane
 from actors.client.errors import SubscriptionError
 from actors.client.hosts import Host, HostGone
-from actors.client.lane import Lane
-from actors.client.reports import ClientState, ErrorReport, GapReport, Report, StateReport
+from actors.client.reports import ErrorReport, GapReport, Report
 from actors.client.wishes import Key, Server, Wish
 from protocols.channel.messages import CACHED, Down, Event, Gap, Up, Want, WantProblem
 from protocols.upbit.messages import PRIVATE_TYPES
@@ -22,17 +23,6 @@ MAX_PROBLEMS: Final = 100
 
 Item = Event[Any] | Down | Up | Gap | WantProblem
 Run = Callable[[Callable[[], None]], None]
-
-
-class Connection:
-    """What a client knows of one of its two connections."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.state: ClientState = "connecting"
-        self.reason = ""
-        self.epoch = 0
-        self.was_up = False
 
 
 class Switchboard:
@@ -44,8 +34,8 @@ class Switchboard:
     Attributes:
         run_in_thread: runs a plain function in a thread that may be blocked; set by whoever has threads.
         lanes: the active subscriptions, by key.
-        connections: those that were used so far.
         announcer: tells gaps, states and errors.
+        connections: what is known of those that were used so far.
         messages, late: events taken, and events of what had left already.
         problems: topics that are not being served, and why.
         last_ns: when the newest event arrived, by the monotonic clock; 0 before the first.
@@ -56,8 +46,8 @@ class Switchboard:
         self.lock = threading.Lock()
         self.run_in_thread: Run = _run_at_once
         self.lanes: dict[Key, Lane] = {}
-        self.connections: dict[Server, Connection] = {}
         self.announcer = Announcer(name, self.wake)
+        self.connections = ConnectionStates(self.announcer)
         self.messages = self.late = 0
         self.problems: dict[str, str] = {}
         self.last_ns = 0
@@ -84,7 +74,7 @@ class Switchboard:
             for lane in tuple(self.lanes.values()):
                 self._end(lane)  # It went with its loop.
             self._index()
-            self.connections.clear()
+            self.connections.forget()
             self._host, self._is_posted = host, False
 
     def set_lane(self, lane: Lane) -> Lane:
@@ -194,10 +184,6 @@ class Switchboard:
 
     # In the thread of the links.
 
-    def connection(self, server: Server) -> Connection:
-        """What is known of one connection; begun when it is asked for first."""
-        return self.connections.setdefault(server, Connection(server))
-
     def take(self, server: Server, items: Iterable[Item]) -> bool:
         """Take what one read brought; return whether a one-shot topic was served that needs no more."""
         events: list[Event[Any]] = []
@@ -209,13 +195,6 @@ class Switchboard:
                 events = []
                 self._take_marker(server, item)
         return self._put(events)
-
-    def turn(self, server: Server, state: ClientState, reason: str = "", *, outage_s: float = 0.0) -> None:
-        """Note the state of a connection, and tell it when it is news."""
-        known = self.connection(server)
-        if (known.state, known.reason) != (state, reason):
-            known.state, known.reason = state, reason
-            self.report(StateReport(server, state, reason, known.epoch, outage_s))
 
     # Inside.
 
@@ -242,19 +221,9 @@ class Switchboard:
         return is_served
 
     def _take_marker(self, server: Server, marker: Down | Up | Gap | WantProblem) -> None:
-        known = self.connection(server)
         match marker:
-            case Up():
-                had_outage = known.was_up and known.state != "live"
-                known.epoch = marker.epoch
-                self.turn(server, "live", outage_s=marker.outage_s)
-                if had_outage:
-                    reason = f"{server}: the connection was away for {marker.outage_s:.3f} s"
-                    outage_s = marker.outage_s
-                    self.report(GapReport("", "", None, reason, marker.epoch, outage_s=outage_s, connection=server))
-                known.was_up = True
-            case Down():
-                self.turn(server, "parked" if marker.parked else "down", marker.reason)
+            case Up() | Down():
+                self.connections.take(server, marker)
             case Gap():
                 self.report_gap(marker)
             case WantProblem():

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Container
 from typing import Any, Final
 
+from actors.client.wishes import Wish
 from protocols.channel.messages import Event, Gap
 
 FRESH_AFTER: Final = 1000
@@ -103,3 +104,12 @@ class Mailbox:
             # What the other one had to drop just now came before this: one range has both.
             missing[key] = (missing.get(key, (first, 0))[0], last)
         self._missing.clear()
+
+
+def mailbox_for(wish: Wish) -> Mailbox:
+    """Make the mailbox of a new subscription: its limit, and what happens past it, follow from type and delivery."""
+    if wish.delivery in {"latest", "sampled"}:
+        return Mailbox(limit=0, coalesces=True)
+    if wish.delivery is None and wish.is_of_state:
+        return Mailbox(limit=FRESH_AFTER, coalesces=True)
+    return Mailbox(limit=EVERY_LIMIT, coalesces=False)

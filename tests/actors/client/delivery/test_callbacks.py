@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actors.client.callbacks import AnyCallback, Callback
+from actors.client.delivery.callbacks import AnyCallback, Callback
 from actors.client.errors import SubscriptionError
 
 

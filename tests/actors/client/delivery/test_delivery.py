@@ -10,8 +10,8 @@ import pytest
 from actors.client.hosts import current_host
 from actors.client.wishes import wish_of_account
 from protocols.channel.messages import CACHED, Want
-from tests.actors.client.board_stage import BTC, ETH, XRP, Board, numbers, ticker, trade, up_to
 from tests.actors.client.both_loops import on_both, turns, until
+from tests.actors.client.delivery.board_stage import BTC, ETH, XRP, Board, numbers, ticker, trade, up_to
 
 
 @on_both

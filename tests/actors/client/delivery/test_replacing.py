@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from actors.client.callbacks import Callback
+from actors.client.delivery.callbacks import Callback
+from actors.client.delivery.mailbox import Mailbox
 from actors.client.hosts import current_host
-from actors.client.mailbox import Mailbox
 from protocols.channel.messages import Gap
-from tests.actors.client.board_stage import BTC, ETH, XRP, Board, numbers, ticker, trade, up_to, wish_of
 from tests.actors.client.both_loops import on_both, turns, until
+from tests.actors.client.delivery.board_stage import BTC, ETH, XRP, Board, numbers, ticker, trade, up_to, wish_of
 
 
 @on_both

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from actors.client.callbacks import AnyCallback, Callback
+from actors.client.delivery.callbacks import AnyCallback, Callback
+from actors.client.delivery.lane import Lane
+from actors.client.delivery.switchboard import Item, Switchboard
 from actors.client.hosts import current_host
-from actors.client.lane import Lane
-from actors.client.switchboard import Item, Switchboard
 from actors.client.wishes import Wish, wish_of_market
 from protocols.channel.messages import CACHED, LIVE, Event
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from actors.client.delivery.mailbox import Mailbox
 from actors.client.hosts import current_host
-from actors.client.mailbox import Mailbox
 from actors.client.reports import ErrorReport, GapReport
-from tests.actors.client.board_stage import BTC, ETH, Board, numbers, ticker, trade, up_to
 from tests.actors.client.both_loops import on_both, turns, until
+from tests.actors.client.delivery.board_stage import BTC, ETH, Board, numbers, ticker, trade, up_to
 
 
 @on_both

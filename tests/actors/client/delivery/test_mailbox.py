@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from actors.client.mailbox import TOO_SLOW, AnyEvent, Mailbox
+from actors.client.delivery.mailbox import TOO_SLOW, AnyEvent, Mailbox
 from protocols.channel.messages import LIVE, Event, Gap
 
 TOPICS = ("ticker/KRW-BTC", "ticker/KRW-ETH", "ticker/KRW-XRP")
