@@ -49,10 +49,14 @@ class Callback:
     @property
     def is_async(self) -> bool:
         """Whether calling it surely gives something to await."""
-        function = self.get()
-        while isinstance(function, partial):
-            function = function.func
-        return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+        return is_async(self.get())
+
+
+def is_async(function: object) -> bool:
+    """Whether calling it surely gives something to await: an async function, also inside a `partial` or an object."""
+    while isinstance(function, partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def close_unawaited(awaitable: object) -> None:

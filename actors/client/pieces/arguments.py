@@ -1,6 +1,8 @@
-"""Checking the numbers that a piece is made with; each refusal is one line that names the argument and the limit."""
+"""Checking the arguments that a piece is made with; each refusal is one line that names the argument and the limit."""
 
 import math
+
+from actors.client.delivery.callbacks import is_async
 
 
 def whole_number(name: str, value: object, *, least: int = 1) -> int:
@@ -53,3 +55,14 @@ def check_function(name: str, value: object, *, optional: bool = False) -> None:
     """
     if not callable(value) and not (optional and value is None):
         raise ValueError(f"{name} must be a function, not {value!r}")
+
+
+def check_plain_function(name: str, value: object, *, optional: bool = False) -> None:
+    """Check what will be called later, where nobody can wait for it.
+
+    Raises:
+        ValueError: it cannot be called, and is not an optional None; or it is async.
+    """
+    check_function(name, value, optional=optional)
+    if is_async(value):
+        raise ValueError(f"{name} must be a plain function, not the async {value!r}: nobody would await it")

@@ -1,12 +1,14 @@
 """One alert for each crossing of a limit, however often the value trembles there: of price changes, and of turnover."""
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from actors.client.delivery.callbacks import close_unawaited
 from actors.client.pieces.alert import Alert, AlertKind, Direction
-from actors.client.pieces.arguments import check_function, margin_within, number, whole_number
+from actors.client.pieces.arguments import check_plain_function, margin_within, number, whole_number
 from actors.client.pieces.latest_values import MAX_KEYS, LatestValues
 from protocols.crossing import Crossings, Zone
 from protocols.upbit.markets import quote_of
@@ -34,7 +36,7 @@ class _TickerAlert(ABC):
         tell: Tell | None,
         max_markets: int,
     ) -> None:
-        check_function("tell", tell, optional=True)
+        check_plain_function("tell", tell, optional=True)
         self._crossings = crossings
         self._kind = kind
         self._limit = limit
@@ -51,6 +53,9 @@ class _TickerAlert(ABC):
         """Take one ticker in; return the alert when it is one, after telling it.
 
         What `tell` raises goes up to the caller; the alert is in the history by then.
+
+        Raises:
+            TypeError: `tell` returned a coroutine, which nobody can await here.
         """
         value = self._value_of(ticker)
         if value is None or not self._tickers.take(ticker):
@@ -65,7 +70,10 @@ class _TickerAlert(ABC):
         alert = self._alert(ticker, direction, value)
         self.history.append(alert)
         if self._tell is not None:
-            self._tell(alert)
+            result = self._tell(alert)
+            if inspect.iscoroutine(result):  # Such as a lambda around an async function, which shows it only now.
+                close_unawaited(result)
+                raise TypeError("tell returned a coroutine, which nobody awaits here; await it in a Batcher's flush")
         return alert
 
     def __call__(self, ticker: Ticker) -> None:
@@ -122,11 +130,12 @@ class CrossingAlert(_TickerAlert):
         cooldown_s: least time between two alerts of one market in one direction, by the exchange's time; a crossing
             within it is counted, and not told later.
         history: alerts that are kept; the oldest leaves.
-        tell: a plain function that gets each `Alert`; a `Batcher`'s `add` takes them to where waiting is needed.
+        tell: a plain function that gets each `Alert`, and no async one; a `Batcher`'s `add` takes them to where
+            waiting is needed.
         max_markets: how many markets are followed; beyond it the one longest without a ticker is forgotten.
 
     Raises:
-        ValueError: an argument is out of range, or the hysteresis is not less than the threshold.
+        ValueError: an argument is out of range, the hysteresis is not less than the threshold, or `tell` is async.
     """
 
     def __init__(
@@ -170,7 +179,7 @@ class TurnoverAlert(_TickerAlert):
         hysteresis: part of the limit that turnover must fall below it before the market is told again; 0.05 is 5 %.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range, or `tell` is async.
     """
 
     def __init__(

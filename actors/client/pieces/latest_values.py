@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 from typing import Final, Protocol, TypeVar
 
-from actors.client.pieces.arguments import check_function, whole_number
+from actors.client.pieces.arguments import check_plain_function, whole_number
 
 MAX_KEYS: Final = 2000
 """More than twice the markets that the exchange has, of all quote currencies (855 in 2026-10)."""
@@ -41,7 +41,7 @@ class LatestValues(Mapping[str, EventT]):
         max_keys: how many keys are kept.
         key: what to keep an event under; its market by default. Candles of several lengths need
             `lambda candle: f"{candle.type}/{candle.code}"`.
-        on_leave: told the key that had to leave.
+        on_leave: a plain function that is told the key that had to leave.
 
     Attributes:
         outdated: events that were ignored because a newer one was known.
@@ -59,8 +59,8 @@ class LatestValues(Mapping[str, EventT]):
         on_leave: Callable[[str], object] | None = None,
     ) -> None:
         self._max_keys = whole_number("max_keys", max_keys)
-        check_function("key", key)
-        check_function("on_leave", on_leave, optional=True)
+        check_plain_function("key", key)
+        check_plain_function("on_leave", on_leave, optional=True)
         self._key = key
         self._on_leave = on_leave
         self._events: OrderedDict[str, EventT] = OrderedDict()  # The one longest without an update is first.

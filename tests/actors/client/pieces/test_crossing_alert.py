@@ -1,4 +1,6 @@
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -94,6 +96,29 @@ def test_an_alert_is_in_the_history_when_telling_it_fails() -> None:
 
     alerts = CrossingAlert(tell=tell)
     with pytest.raises(OSError, match="KRW-BTC"):
+        alerts.take(ticker(rate=0.06))
+    assert len(alerts.history) == 1
+
+
+async def send(alert: Alert) -> None:
+    raise AssertionError(alert)
+
+
+class Sender:
+    async def __call__(self, alert: Alert) -> None:
+        raise AssertionError(alert)
+
+
+@pytest.mark.parametrize("kind", [CrossingAlert, TurnoverAlert])
+@pytest.mark.parametrize("tell", [send, partial(send), Sender()])
+def test_an_async_function_to_tell_is_refused_since_nobody_would_await_it(kind: Any, tell: Any) -> None:
+    with pytest.raises(ValueError, match=r"^tell must be a plain function, not the async .*: nobody would await it$"):
+        kind(tell=tell)
+
+
+def test_a_coroutine_that_tell_returns_is_an_error_and_no_silence() -> None:
+    alerts = CrossingAlert(tell=lambda alert: send(alert))  # noqa: PLW0108 - nothing shows that it is async
+    with pytest.raises(TypeError, match="tell returned a coroutine"):
         alerts.take(ticker(rate=0.06))
     assert len(alerts.history) == 1
 

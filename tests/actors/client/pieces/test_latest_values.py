@@ -85,3 +85,12 @@ def test_values_never_go_back_in_time_and_never_need_more_room(events: list[tupl
         assert values[code].timestamp == max(at_ms, before.timestamp if before else 0)
         assert len(values) <= max_keys
     assert taken + values.outdated == len(events)
+
+
+@pytest.mark.parametrize("name", ["key", "on_leave"])
+def test_an_async_function_is_refused_since_nobody_would_await_it(name: str) -> None:
+    async def later(_value: object) -> str:
+        raise AssertionError
+
+    with pytest.raises(ValueError, match=f"^{name} must be a plain function, not the async .*: nobody would await it$"):
+        LatestValues(**{name: later})  # type: ignore[arg-type]
