@@ -157,10 +157,14 @@ class WebSocketClient(Subscribing):
 
     def health(self) -> ClientHealth:
         """Return the client's figures, as they are now."""
-        member = self._member
+        engine, member = self._engine, self._member
         links = () if member is None else tuple(member.links.values())
         return health_of(
-            self._board, began_ns=self._began_ns, merged_on_the_way=sum(link.dial.continuity.merged for link in links)
+            self._board,
+            began_ns=self._began_ns,
+            merged_on_the_way=sum(link.dial.continuity.merged for link in links),
+            unlogged_on_the_way=sum(link.log.unwritten for link in links)
+            + (0 if engine is None else engine.log.unwritten),
         )
 
     # Being told.

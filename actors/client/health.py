@@ -54,12 +54,15 @@ class ClientHealth(Struct, frozen=True):
         is_connected: whether all of its connections work.
         uptime_s: since it was made.
         messages: events that came for it.
+        late: events that came and were not delivered, because their market had left by then, or because the last known
+            value of a market came where only new ones are wanted; none of them counts in `messages`.
         age_s: since the newest of them; None before the first.
         lag_ms: the longest of its subscriptions' last lags.
         waiting: events that wait for callbacks.
         merged, drops: events that newer ones replaced on their way, and those that were dropped.
         gaps: gap reports so far.
         callback_errors: callbacks that failed.
+        unlogged: lines that the log of the program did not take, because one of its handlers failed.
         problems: topics that are not being served, and why.
         connections, subscriptions: one by one.
     """
@@ -69,6 +72,7 @@ class ClientHealth(Struct, frozen=True):
     is_connected: bool
     uptime_s: float
     messages: int
+    late: int
     age_s: float | None
     lag_ms: float
     waiting: int
@@ -76,13 +80,14 @@ class ClientHealth(Struct, frozen=True):
     drops: int
     gaps: int
     callback_errors: int
+    unlogged: int
     problems: dict[str, str]
     connections: dict[str, ConnectionHealth]
     subscriptions: list[SubscriptionHealth]
 
 
-def health_of(board: Switchboard, *, began_ns: int, merged_on_the_way: int) -> ClientHealth:
-    """Gather the figures of a client; `merged_on_the_way` are events that were merged before they reached it."""
+def health_of(board: Switchboard, *, began_ns: int, merged_on_the_way: int, unlogged_on_the_way: int) -> ClientHealth:
+    """Gather the figures of a client; `..._on_the_way` are those of its links, which its switchboard does not know."""
     now_ns = time.monotonic_ns()
     with board.lock:
         lanes = [_subscription(lane, now_ns) for lane in board.lanes.values()]
@@ -98,6 +103,7 @@ def health_of(board: Switchboard, *, began_ns: int, merged_on_the_way: int) -> C
         is_connected=state == "live",
         uptime_s=round((now_ns - began_ns) / 1e9, 3),
         messages=board.messages,
+        late=board.late,
         age_s=round((now_ns - board.last_ns) / 1e9, 4) if board.last_ns else None,
         lag_ms=max((lane.lag_ms for lane in lanes), default=0.0),
         waiting=sum(lane.waiting for lane in lanes),
@@ -105,6 +111,7 @@ def health_of(board: Switchboard, *, began_ns: int, merged_on_the_way: int) -> C
         drops=sum(lane.dropped for lane in lanes),
         gaps=board.announcer.gaps,
         callback_errors=board.announcer.callback_errors,
+        unlogged=board.announcer.unlogged + unlogged_on_the_way,
         problems=problems,
         connections=connections,
         subscriptions=lanes,

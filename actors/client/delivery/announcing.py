@@ -31,12 +31,13 @@ class Announcer:
         listeners: who is told, by the kind of report.
         gaps, errors, callback_errors: reports so far; of the errors, those that a callback was the cause of.
         untold: reports that no listener got, because too many waited.
+        unlogged: lines that the log did not take, because a handler of the user's failed.
         listener_errors: how often each listener failed.
     """
 
     def __init__(self, client: str, wake: Callable[[], None]) -> None:
         self.listeners: dict[type[Report], list[Listener]] = {GapReport: [], StateReport: [], ErrorReport: []}
-        self.gaps = self.errors = self.callback_errors = self.untold = 0
+        self.gaps = self.errors = self.callback_errors = self.untold = self.unlogged = 0
         self.listener_errors: dict[Listener, int] = {}
         self._client = client
         self._wake = wake
@@ -56,7 +57,7 @@ class Announcer:
                 self._waiting.popleft()
                 self.untold += 1
         if isinstance(report, ErrorReport) and _is_worth_a_line(errors):
-            _log.error("%s (error %d of this client)", report.text, errors, exc_info=report.error)
+            self._write(report, errors)
         self._wake()
 
     def deliver(self, host: Host) -> None:
@@ -85,6 +86,12 @@ class Announcer:
         elif isinstance(report, ErrorReport):
             self.errors += 1
             self.callback_errors += report.error is not None
+
+    def _write(self, report: ErrorReport, number: int) -> None:
+        try:
+            _log.error("%s (error %d of this client)", report.text, number, exc_info=report.error)
+        except Exception:  # noqa: BLE001 - of the user's own handler; the links of all clients must not end by it
+            self.unlogged += 1
 
     def _tell(self, report: Report, host: Host) -> None:
         for listener in tuple(self.listeners[type(report)]):

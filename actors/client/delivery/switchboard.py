@@ -36,7 +36,7 @@ class Switchboard:
         lanes: the active subscriptions, by key.
         announcer: tells gaps, states and errors.
         connections: what is known of those that were used so far.
-        messages, late: events taken, and events of what had left already.
+        messages, late: events taken, and those that nobody wanted any more, or not yet: see `ClientHealth.late`.
         problems: topics that are not being served, and why.
         last_ns: when the newest event arrived, by the monotonic clock; 0 before the first.
     """

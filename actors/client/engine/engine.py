@@ -63,7 +63,7 @@ class Engine:
         self._predecessor = predecessor
         self._leaves = 0
         self._places: dict[Path, Place] = {}
-        self._log = LinkLog("engine")
+        self.log = LinkLog("engine")
         self.thread = LoopThread(self._begin, self._close, self._note_end)
 
     # From any thread.
@@ -212,7 +212,7 @@ class Engine:
             try:
                 await work()
             except Exception as error:  # noqa: BLE001 - told, and tried again
-                self._log.failure("engine.failed", error)
+                self.log.failure("engine.failed", error)
                 await trio.sleep(RETRY_S)
 
     def _begin(self, nursery: trio.Nursery) -> None:

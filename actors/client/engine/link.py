@@ -34,18 +34,19 @@ class Link:
     Attributes:
         is_closed: whether it has ended, or is to tell nothing more; set from any thread.
         detached_s: since when it does not stand; 0 while it does.
+        log: where it tells what is of interest while looking for a fault.
     """
 
     def __init__(self, run_dir: Path, server: Server, board: Switchboard, client: str) -> None:
         self.server: Server = server
         self.counters = Counters()
         self._board = weakref.ref(board)
-        self._log = LinkLog(client)
+        self.log = LinkLog(client)
         self.dial = Dial(
             socket_of(run_dir, server),
             client,
             self.counters,
-            cast("FilteringBoundLogger", self._log),
+            cast("FilteringBoundLogger", self.log),
             told=self._hear,
         )
         self.detached_s = 0.0
@@ -62,7 +63,7 @@ class Link:
                     if not await self._read():
                         return
                 except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the links of all others
-                    self._log.failure("link.failed", error)
+                    self.log.failure("link.failed", error)
                     self._report(error)
                     await trio.sleep(RETRY_S)
 

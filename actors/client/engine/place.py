@@ -110,6 +110,8 @@ class Place:
                 markets = await self.ask_markets(max_age_s)
             except (UpbitdError, OSError, msgspec.ValidationError) as error:
                 raise WebSocketConnectionError(f"the exchange's list of markets cannot be had now: {error}") from None
+            if not markets:
+                raise WebSocketConnectionError("the exchange's list of markets came empty, which cannot be; ask again")
             self.directory.replace(markets, trio.current_time())
 
     async def ask_markets(self, max_age_s: float) -> tuple[MarketInfo, ...]:

@@ -22,21 +22,17 @@ class MarketChanges(NamedTuple):
 class MarketDirectory:
     """The last list of markets. No I/O and no clock; times are monotonic seconds.
 
-        directory = MarketDirectory()
-        if not directory.is_fresh(now_s, max_age_s=600.0):
-            listed, delisted = directory.replace(await ask(), now_s)
-        directory.codes("KRW")             # ("KRW-BTC", "KRW-ETH", ...)
-        directory.unknown(["KRW-BTX"])     # ("KRW-BTX",)
-        directory.suggest("KRW-BTX")       # "KRW-BTC"
-
-    Attributes:
-        refused: empty lists that were not believed.
+    directory = MarketDirectory()
+    if not directory.is_fresh(now_s, max_age_s=600.0):
+        listed, delisted = directory.replace(await ask(), now_s)
+    directory.codes("KRW")             # ("KRW-BTC", "KRW-ETH", ...)
+    directory.unknown(["KRW-BTX"])     # ("KRW-BTX",)
+    directory.suggest("KRW-BTX")       # "KRW-BTC"
     """
 
     def __init__(self) -> None:
         self._markets: dict[str, MarketInfo] = {}
         self._fetched_s: float | None = None
-        self.refused = 0
 
     @property
     def markets(self) -> tuple[MarketInfo, ...]:
@@ -54,7 +50,6 @@ class MarketDirectory:
         is known gets no fresher.
         """
         if not markets:
-            self.refused += 1
             return MarketChanges()
         before, self._markets = self._markets, {info.market: info for info in markets}
         self._fetched_s = now_s

@@ -19,8 +19,10 @@ from tests.actors.client.delivery.board_stage import BTC, ETH, Board, ticker, tr
 BEGAN_NS: Final = time.monotonic_ns()
 
 
-def figures(board: Board, *, merged_on_the_way: int = 0) -> Any:
-    return health_of(board, began_ns=BEGAN_NS, merged_on_the_way=merged_on_the_way)
+def figures(board: Board, *, merged_on_the_way: int = 0, unlogged_on_the_way: int = 0) -> Any:
+    return health_of(
+        board, began_ns=BEGAN_NS, merged_on_the_way=merged_on_the_way, unlogged_on_the_way=unlogged_on_the_way
+    )
 
 
 @on_both
@@ -68,6 +70,24 @@ async def test_what_waits_is_counted_with_its_age_and_what_was_lost_with_how() -
     await host.sleep(0.01)
     assert figures(board).subscriptions[0].oldest_ms >= tickers.oldest_ms + 9
     board.close()
+
+
+@on_both
+async def test_what_came_for_nobody_is_counted_as_late_and_not_as_a_message() -> None:
+    board = Board()
+    lane = board.lane(lambda _event: None, [BTC, ETH], preference="realtime_only")
+    board.change_lane(lane, lane.wish.with_symbols([BTC]))
+    board.come(ticker(BTC), ticker(ETH))
+    board.cached(ticker(BTC))
+    health = figures(board)
+    assert (health.messages, health.late) == (1, 2)
+
+
+@on_both
+async def test_lines_that_the_log_did_not_take_are_counted_wherever_they_were_lost() -> None:
+    board = Board()
+    board.announcer.unlogged = 1
+    assert figures(board, unlogged_on_the_way=2).unlogged == 3
 
 
 @on_both

@@ -1,6 +1,7 @@
 """Gaps, states and errors as a client tells them."""
 
 import gc
+import logging
 from typing import Any
 
 import pytest
@@ -192,3 +193,25 @@ async def test_a_listener_may_end_the_client() -> None:
     await until(lambda: reports)
     await turns()
     assert reports == [StateReport("public", "live", "", 1)]
+
+
+class BrokenHandler(logging.Handler):
+    """As of a program whose disk is full, and that does not expect it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise OSError(28, "No space left on device")
+
+
+@on_both
+async def test_a_log_handler_that_fails_costs_neither_the_report_nor_the_thread_that_tells_it() -> None:
+    board, handler, log = Board(), BrokenHandler(), logging.getLogger("upbitd.client")
+    reports = heard(board, ErrorReport)
+    board.lane(print)
+    log.addHandler(handler)
+    try:
+        board.mark(WantProblem(ticker(), "no data"))
+    finally:
+        log.removeHandler(handler)
+    await until(lambda: reports)
+    assert "is not served: no data" in reports[0].text
+    assert board.announcer.unlogged == 1

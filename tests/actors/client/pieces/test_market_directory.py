@@ -45,7 +45,7 @@ def test_of_the_first_list_everything_is_new() -> None:
 def test_an_empty_list_never_replaces_a_full_one_and_makes_it_no_fresher() -> None:
     made = directory()
     assert made.replace([], 1000.0) == ((), ())
-    assert (len(made.codes()), made.is_fresh(1000.0, 60.0), made.refused) == (5, False, 1)
+    assert (len(made.codes()), made.is_fresh(1000.0, 60.0)) == (5, False)
 
 
 def test_codes_are_in_the_order_of_the_exchange_all_or_of_one_quote() -> None:
