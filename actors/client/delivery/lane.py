@@ -12,14 +12,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Protocol
 
-from msgspec import Struct
-
 from actors.client.delivery.callbacks import AnyCallback, Callback, close_unawaited
+from actors.client.delivery.figures import LaneFigures
 from actors.client.delivery.mailbox import AnyEvent, mailbox_for
 from actors.client.hosts import Bell, Host, HostTask
 from actors.client.reports import ErrorReport
 from actors.client.wishes import Wish
-from protocols.channel.messages import CACHED, Gap
+from protocols.channel.messages import Gap
 
 SLICE_S: Final = 0.005
 """How long callbacks may run one after another before the user's loop gets its turn."""
@@ -48,24 +47,6 @@ class LaneOwner(Protocol):
 
     def run_in_thread(self, work: Callable[[], None]) -> None:
         """Run something that may block in a thread of its own."""
-
-
-class LaneFigures(Struct):
-    """Counters of one lane.
-
-    Attributes:
-        delivered: events that were handed over.
-        errors: callbacks that failed.
-        blocked: plain callbacks that held up the loop for longer than `BLOCKING_S`.
-        lag_s, max_lag_s: time from the arrival of an event on this machine to its callback, of the last one and the
-            longest; what was already old when it was wanted does not count.
-    """
-
-    delivered: int = 0
-    errors: int = 0
-    blocked: int = 0
-    lag_s: float = 0.0
-    max_lag_s: float = 0.0
 
 
 class Lane:
@@ -176,7 +157,8 @@ class Lane:
         with self._owner.lock:
             event = self.mailbox.take() if self.is_active else None
             if event is not None:
-                self._note_delivery(event)
+                self.envelope = event
+                self.figures.note_delivery(event, now_ns=time.monotonic_ns())
             return event
 
     async def give_way(self) -> None:
@@ -208,6 +190,12 @@ class Lane:
             return None
         except self._host.stray_cancellation:
             self._tell(event, RuntimeError("it raised a cancellation that was not its own"))
+            return None
+        except SystemExit:
+            if not self.in_thread:
+                raise
+            # It would end no program from here, but the thread with the links of all clients.
+            self._tell(event, RuntimeError("sys.exit ends nothing in a thread; set an event that main waits for"))
             return None
         finally:
             self._note_blocking(time.perf_counter() - began_s)
@@ -259,13 +247,6 @@ class Lane:
         self.rested.ring()
         if len(self.mailbox):
             self._owner.wake()
-
-    def _note_delivery(self, event: AnyEvent) -> None:
-        self.envelope = event
-        self.figures.delivered += 1
-        if event.origin != CACHED:
-            self.figures.lag_s = lag_s = (time.monotonic_ns() - event.received_ns) / 1e9
-            self.figures.max_lag_s = max(self.figures.max_lag_s, lag_s)
 
     def _tell(self, event: AnyEvent, error: Exception) -> None:
         self.figures.errors += 1

@@ -1,13 +1,16 @@
 """A callback that fails is counted and told, and harms nobody: not the next event, and no other subscription."""
 
 import asyncio
+import sys
+import traceback
 from typing import Any
 
 import pytest
+import trio
 
 from actors.client.hosts import current_host
 from actors.client.reports import ErrorReport
-from tests.actors.client.both_loops import on_both, turns, until
+from tests.actors.client.both_loops import on_both, run_in, turns, until
 from tests.actors.client.delivery.board_stage import BTC, Board, numbers, ticker, trade, up_to
 
 WAYS = ("plain", "async", "in a thread")
@@ -101,3 +104,42 @@ async def test_a_failure_of_one_subscription_is_not_counted_by_another() -> None
     await until(lambda: len(seen) == 9)
     await until(lambda: board.announcer.callback_errors == 3)
     assert good.figures.errors == 0
+
+
+@on_both
+async def test_a_callback_in_a_thread_that_exits_is_told_and_gets_the_next_event() -> None:
+    board, seen, reports = Board(), list[Any](), list[ErrorReport]()
+
+    def leave(event: Any) -> None:
+        seen.append(event)
+        if event[1] == 1:
+            sys.exit(3)
+
+    board.announcer.listeners[ErrorReport].append(reports.append)
+    board.lane(leave, delivery="every", in_thread=True)
+    board.come(ticker(), ticker())
+    await until(lambda: len(seen) == 2 and reports)
+    assert "sys.exit ends nothing in a thread" in reports[0].text
+
+
+@pytest.mark.parametrize("way", ["plain", "async"])
+@pytest.mark.parametrize(("library", "end"), [("asyncio", SystemExit), ("trio", trio.TrioInternalError)])
+def test_a_callback_that_exits_ends_the_loop_as_the_guide_says(
+    way: str, library: str, end: type[BaseException]
+) -> None:
+    def plain(_event: Any) -> None:
+        sys.exit(3)
+
+    async def later(_event: Any) -> None:
+        sys.exit(3)
+
+    async def main() -> None:
+        board = Board()
+        board.lane(plain if way == "plain" else later)
+        board.come(ticker())
+        await current_host().sleep(1000)
+
+    with pytest.raises(end) as ended:
+        run_in(library, main)
+    if library == "trio":
+        assert "SystemExit" in "".join(traceback.format_exception(ended.value))
