@@ -2,6 +2,7 @@
 
 shown     what is known: book, ticker, connection, a switch to another market on its way
 lines     from that to lines of a given width and height: a pure function
+levels    which steps a market can be grouped by
 spelling  prices and sizes in the market's own digits
 pace      when the next frame is due
 prompt    from keys to commands

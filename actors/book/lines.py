@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final, Literal, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from actors.book.prompt import Prompt
 from actors.book.shown import LIVE, Market, Shown
@@ -71,17 +71,19 @@ def draw(shown: Shown, prompt: Prompt, *, width: int, height: int, now_s: float,
     `has_blocks` says whether bars may be made of block characters.
     """
     has_headings, has_foot = height >= 9, height >= 6
-    head, status, foot = _head(shown.market, width), _status(shown, now_s), _foot(shown, prompt)
-    if prompt.is_open and not has_foot:
-        status = foot
+    head, status = _head(shown.market, width), _status(shown, now_s)
+    foot = _foot(shown, prompt, width, most=max(1, height // 4))
+    if (prompt.is_open or shown.notice) and not has_foot:
+        status = foot[0]
     if height < 3:
         lines = [head, status][:height]
         return [_fit(line, width) for line in lines]
-    depth = (height - 3 - has_headings - has_foot) // 2
+    foot = foot if has_foot else []
+    depth = (height - 3 - has_headings - len(foot)) // 2
     body = _ladder(shown, depth, width, has_blocks=has_blocks, has_headings=has_headings)
     lines = [head, *body]
-    lines += [()] * (height - len(lines) - 1 - has_foot)
-    lines += [status, *([foot] if has_foot else [])]
+    lines += [()] * (height - len(lines) - 1 - len(foot))
+    lines += [status, *foot]
     return [_fit(line, width) for line in lines]
 
 
@@ -225,14 +227,30 @@ def _status(shown: Shown, now_s: float) -> Line:
     return (state, Span("".join(f"  {part}" for part in parts), "dim"))
 
 
-def _foot(shown: Shown, prompt: Prompt) -> Line:
+def _foot(shown: Shown, prompt: Prompt, width: int, *, most: int) -> list[Line]:
+    """One line, or for a notice that is longer than the terminal is wide up to `most`."""
     if prompt.is_open:
-        return (Span(f" market: {prompt.text}_", "bold"),)
+        return [(Span(f" market: {prompt.text}_", "bold"),)]
     if shown.coming is not None:
-        return (Span(f" to {shown.coming.symbol} ...", "dim"),)
+        return [(Span(f" to {shown.coming.symbol} ...", "dim"),)]
     if shown.notice:
-        return (Span(f" {shown.notice}", "warn"),)
-    return (Span(f" {HELP}", "dim"),)
+        # What to do about it stands at the end, so it must not be cut.
+        return [(Span(f" {text}", "warn"),) for text in wrapped(shown.notice, max(1, width - 1))[:most]]
+    return [(Span(f" {HELP}", "dim"),)]
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Break text between words into lines of at most `width` columns; only a word that is longer is broken itself.
+
+    A Korean letter is two columns wide, so in a width of 1 it is a line that is too long.
+    """
+    lines: list[str] = []
+    for word in text.split():
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines += chop_cells(word, width)
+    return lines or [""]
 
 
 def _fit(line: Line, width: int) -> Line:

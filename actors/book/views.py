@@ -93,4 +93,7 @@ def plain_text(shown: Shown, now_s: float) -> str:
         parts.append(f"last {text} {market.ticker.signed_change_rate:+.2%}")
     reason = f": {shown.link.reason}" if shown.link.state != LIVE and shown.link.reason else ""
     parts.append(f"{state_text(shown, now_s)}{' STALE' if shown.is_stale else ''}{reason}")
+    if shown.notice and market.book is None:
+        # No key takes a notice away here: it is told for as long as it says why there is no book.
+        parts.append(shown.notice)
     return f"{market.symbol} {' | '.join(parts)}"

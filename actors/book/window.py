@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import trio
 
+from actors.book.levels import level_problem, supported_levels
 from actors.book.pace import FramePace
 from actors.book.prompt import Command, Go, Prompt, Quit, Step, read_keys
 from actors.book.shown import Arrival, Shown
 from actors.book.views import View
-from actors.client import ErrorReport, StateReport, Subscription, WebSocketClient, krw_markets
+from actors.client import ErrorReport, StateReport, Subscription, SubscriptionError, WebSocketClient, krw_markets
 from protocols.channel.messages import CACHED, Event
 from protocols.errors import UpbitdError
 from protocols.upbit.messages import Orderbook, Ticker
@@ -44,6 +45,7 @@ class Window:
         self._client = client
         self._units, self._level, self._run_dir = units, level, run_dir
         self._books: Subscription | None = None
+        self._is_whole = True
         self._has_changed = trio.Event()
         self._goal, self._steps = "", 0
         self._has_goal = trio.Event()
@@ -54,14 +56,17 @@ class Window:
         client.on_error(self._take_error)
 
     async def subscribe(self, symbol: str) -> None:
-        """Subscribe a market in the place of the one before.
+        """Subscribe a market's book and ticker in the place of the ones before.
+
+        The first market must have the level that was asked for; a later one that does not is shown without.
 
         Raises:
-            UpbitdError: it cannot be; the one before goes on.
+            UpbitdError: one of the two cannot be; the other one may be of this market already.
         """
         is_first = self._books is None
+        level = await self._level_of(symbol, is_strict=is_first)
         self._books = await self._client.subscribe_orderbook(
-            [symbol], self._take_book, units=self._units, level=self._level, delivery="latest"
+            [symbol], self._take_book, units=self._units, level=level, delivery="latest"
         )
         envelope = self._books.envelope
         if is_first and envelope is not None:
@@ -72,17 +77,47 @@ class Window:
 
     async def switch(self, symbol: str) -> None:
         """Show another market; a market that cannot be shown is told, and the one before stays."""
-        if symbol == self.shown.market.symbol:
+        before = self.shown.market.symbol
+        if symbol == before and self._is_whole:
             return
         self.shown.begin_switch(symbol)
         self.change()
         try:
             await self.subscribe(symbol)
         except UpbitdError as error:
-            self.shown.fail_switch(str(error))
+            outcome = await self._go_back(before, symbol)
+            self.shown.fail_switch(f"{error}; {outcome}: type a market to try again")
         else:
+            self._is_whole = True
             self.shown.end_switch()
         self.change()
+
+    async def _go_back(self, before: str, symbol: str) -> str:
+        """Subscribe the market that is still shown, where the other one took its place; return how that ended."""
+        held = self._client.get_active_symbols("orderbook") | self._client.get_active_symbols("ticker")
+        if symbol in held:
+            self._is_whole = False
+        if symbol != before and not self._is_whole:
+            try:
+                await self.subscribe(before)
+            except UpbitdError as error:
+                return f"{before} could not be had back either ({error})"
+            self._is_whole = True
+        return f"{before} goes on" if self._is_whole else f"{before} is not whole"
+
+    async def _level_of(self, symbol: str, *, is_strict: bool) -> float:
+        """Return the price step to subscribe a market's book with; 0 and a notice when it does not have the wished one.
+
+        Raises:
+            SubscriptionError: it does not have it, and `is_strict`.
+        """
+        levels = await supported_levels(symbol, run_dir=self._run_dir) if self._level else None
+        if levels is None or self._level in levels:
+            return self._level
+        if is_strict:
+            raise SubscriptionError(f"{level_problem(symbol, self._level, levels)}, or leave it out")
+        self.shown.notice = f"{level_problem(symbol, self._level, levels)}; shown without"
+        return 0.0
 
     def change(self) -> None:
         """Have a frame drawn as soon as one may be."""

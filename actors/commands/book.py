@@ -47,7 +47,10 @@ class Wished(Struct, frozen=True):
     help="Prices a side that the exchange sends; as many are shown as fit.",
 )
 @click.option(
-    "--level", type=click.FloatRange(min=0), default=0.0, help="Price step in KRW that the book is grouped by."
+    "--level",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Price step in KRW to group the book by, of those that the market has.",
 )
 @click.option(
     "--fps",

@@ -2,7 +2,7 @@
 
 import random
 from functools import partial
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 import trio
@@ -35,8 +35,21 @@ class MarketsArguments(Struct, frozen=True, forbid_unknown_fields=True):
     max_age_s: Annotated[float, Meta(ge=0)] = 60.0
 
 
+class LevelsArguments(Struct, frozen=True, forbid_unknown_fields=True):
+    """Arguments of the request `orderbook_levels`.
+
+    Attributes:
+        market: such as `KRW-BTC`.
+    """
+
+    market: str
+
+
+ArgumentsT = TypeVar("ArgumentsT", MarketsArguments, LevelsArguments)
+
+
 async def run(actor: Actor, settings: PublicSettings) -> None:
-    """Serve market data topics and the request `markets`, until cancelled."""
+    """Serve market data topics and the requests `markets` and `orderbook_levels`, until cancelled."""
     exchange = settings.exchange
 
     async def dial(nursery: trio.Nursery) -> Connection:
@@ -57,7 +70,10 @@ async def run(actor: Actor, settings: PublicSettings) -> None:
     async with QuotationRest(exchange.rest_base, actor.counters, actor.log) as rest:
 
         async def answer_markets(request: Request) -> object:
-            return await rest.markets(max_age_s=_read_arguments(request).max_age_s)
+            return await rest.markets(max_age_s=_read_arguments(request, MarketsArguments).max_age_s)
+
+        async def answer_levels(request: Request) -> object:
+            return await rest.orderbook_levels(_read_arguments(request, LevelsArguments).market)
 
         async def answer_list(_request: Request) -> object:
             return await feed.lists.ask()
@@ -66,14 +82,15 @@ async def run(actor: Actor, settings: PublicSettings) -> None:
             return feed.describe()
 
         actor.on_request("markets", answer_markets)
+        actor.on_request("orderbook_levels", answer_levels)
         actor.on_request("state", answer_state)
         actor.on_request("list_subscriptions", answer_list)
         actor.ready()
         await feed.run()
 
 
-def _read_arguments(request: Request) -> MarketsArguments:
+def _read_arguments(request: Request, kind: type[ArgumentsT]) -> ArgumentsT:
     try:
-        return msgspec.convert(request.arguments, MarketsArguments)
+        return msgspec.convert(request.arguments, kind)
     except msgspec.ValidationError as error:
         raise UsageError(f"request {request.method!r}: {error}") from None

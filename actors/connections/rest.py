@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 from actors.connections.http_answers import parse_error, parse_retry_after
 from actors.runtime.channel.publishing import Counter
 from protocols.errors import ConnectionLost, ExchangeRefused, SettingsError
+from protocols.upbit.instruments import decode_instruments
 from protocols.upbit.limits import RequestBudget, parse_remaining_req
 from protocols.upbit.markets import MarketInfo, decode_markets
 
@@ -64,6 +65,20 @@ class QuotationRest:
                 self._markets_s = trio.current_time()
                 self._log.info("rest.markets", markets=len(self._markets))
             return self._markets
+
+    async def orderbook_levels(self, market: str) -> tuple[float, ...]:
+        """Price steps that the book of `market` can be grouped by now, in its quote currency; 0 for the book itself.
+
+        Empty when the exchange's answer is not about this market.
+
+        Raises:
+            ExchangeRefused: the exchange answered with an error, as for a market that it does not have.
+            ConnectionLost, DecodeFailure, SettingsError: as for `markets`.
+        """
+        async with self._lock:
+            body = await self._get("orderbook", "/v1/orderbook/instruments", {"markets": market})
+        instruments = decode_instruments(body)
+        return next((found.supported_levels for found in instruments if found.market == market), ())
 
     async def _get(self, group: str, path: str, query: dict[str, str]) -> bytes:
         problem = ""

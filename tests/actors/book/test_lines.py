@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from actors.book.lines import bar_of, draw, plain
+from actors.book.lines import bar_of, draw, plain, wrapped
 from actors.book.prompt import Prompt
 from actors.book.shown import Arrival, Shown
 from actors.client.reports import ClientState, StateReport
@@ -65,14 +65,15 @@ def test_a_small_terminal_has_fewer_levels() -> None:
     depth=st.integers(0, 30),
     size=st.sampled_from([1e-8, 0.5, 3e11]),
     reason=st.sampled_from(["", "점검 중입니다", "closed"]),
-    keys=st.sampled_from(["", "eth"]),
+    foot=st.sampled_from([("", ""), ("eth", ""), ("", "없는 마켓입니다 " * 20)]),
 )
 def test_every_screen_is_exactly_as_large_as_the_terminal(
-    terminal: tuple[int, int], depth: int, size: float, reason: str, keys: str
+    terminal: tuple[int, int], depth: int, size: float, reason: str, foot: tuple[str, str]
 ) -> None:
     shown = shown_with(
         book(depth=depth, size=size) if depth else None, state="down" if reason else "live", reason=reason
     )
+    keys, shown.notice = foot
     prompt = Prompt()
     for key in keys:
         prompt.take(key)
@@ -145,3 +146,33 @@ def test_a_number_that_does_not_fit_is_left_out_and_not_cut() -> None:
 def test_bars_are_fine_where_blocks_are_there_and_plain_where_not() -> None:
     assert [bar_of(size, 8.0, 2, has_blocks=True) for size in (8.0, 4.0, 1.0, 0.001, 0.0)] == ["██", "█", "▎", "▏", ""]
     assert [bar_of(size, 8.0, 2, has_blocks=False) for size in (8.0, 4.0, 0.001, 0.0)] == ["##", "#", "#", ""]
+
+
+LONG = (
+    "orderbook: KRW-BTC cannot be grouped by 7; choose a level of 10000, 100000, 1000000, 10000000, 100000000; "
+    "shown without"
+)
+
+
+def test_a_notice_that_is_longer_than_the_screen_is_wide_is_whole_and_the_book_makes_room() -> None:
+    shown = shown_with(book())
+    shown.notice = LONG
+    for width, height in ((80, 24), (60, 24), (40, 30)):
+        lines = screen(shown, width, height)
+        told = next(number for number, line in enumerate(lines) if line.startswith(" orderbook:"))
+        assert " ".join(" ".join(lines[told:]).split()) == LONG
+        assert lines[told - 1].startswith(" live")
+        assert any(line.startswith(" spread") for line in lines)
+
+
+def test_a_screen_without_a_foot_shows_a_notice_in_the_place_of_the_state() -> None:
+    shown = shown_with(book())
+    shown.notice = "no market"
+    assert screen(shown, 40, 5)[-1].strip() == "no market"
+
+
+@given(st.text("ab 가", max_size=40), st.integers(2, 12))
+def test_wrapped_text_keeps_its_letters_and_its_width(text: str, width: int) -> None:
+    lines = wrapped(text, width)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(cell_len(line) <= width for line in lines)

@@ -24,6 +24,15 @@ def test_a_line_says_the_best_prices_the_last_one_and_the_state() -> None:
     assert plain_text(shown, 7.0).endswith("| down for 2 s STALE: closed with 1006")
 
 
+def test_a_line_says_why_there_is_no_book_until_there_is_one() -> None:
+    shown = Shown("KRW-BTC", now_s=0.0)
+    shown.take_state(StateReport("public", "live", epoch=5), now_s=0.0)
+    shown.notice = "KRW-BTC is not served"
+    assert plain_text(shown, 1.0) == "KRW-BTC spread - | live | KRW-BTC is not served"
+    shown.take_book(book(), Arrival(3.0, 5, 0.1))
+    assert plain_text(shown, 4.0).endswith("| live")
+
+
 async def test_a_line_that_says_the_same_is_not_printed_again() -> None:
     file = io.StringIO()
     view, shown = PlainView(file), Shown("KRW-BTC", now_s=0.0)

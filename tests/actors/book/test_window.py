@@ -39,6 +39,9 @@ class FakeClient:
         self.states: list[Callable[[StateReport], None]] = []
         self.errors: list[Callable[[ErrorReport], None]] = []
         self.takes_s = 0.0
+        self.held = {"orderbook": "", "ticker": ""}
+        self.no_tickers_of: set[str] = set()
+        self.levels: list[float] = []
         self.handle = FakeSubscription()
 
     def on_state(self, callback: Callable[[StateReport], None]) -> None:
@@ -47,18 +50,26 @@ class FakeClient:
     def on_error(self, callback: Callable[[ErrorReport], None]) -> None:
         self.errors.append(callback)
 
+    def get_active_symbols(self, kind: str) -> frozenset[str]:
+        return frozenset({self.held[kind]} - {""})
+
     async def subscribe_orderbook(
-        self, symbols: list[str], callback: Callable[[Orderbook], None], **_options: object
+        self, symbols: list[str], callback: Callable[[Orderbook], None], *, level: float, **_options: object
     ) -> FakeSubscription:
         await trio.sleep(self.takes_s)
         if symbols == ["KRW-NOPE"]:
             raise SubscriptionError("orderbook: the exchange has no market 'KRW-NOPE'")
         self.books = callback
         self.symbols += symbols
+        self.levels.append(level)
+        self.held["orderbook"] = symbols[0]
         return self.handle
 
     async def subscribe_ticker(self, symbols: list[str], _callback: object, **_options: object) -> None:
         await trio.sleep(self.takes_s)
+        if not self.no_tickers_of.isdisjoint(symbols):
+            raise SubscriptionError("ticker: no room")
+        self.held["ticker"] = symbols[0]
 
 
 class CountingView:
@@ -168,10 +179,89 @@ async def test_an_unknown_market_is_told_and_the_old_one_goes_on(autojump_clock:
     async with shown_window() as (window, client, view):
         window.obey(Go("KRW-NOPE"))
         await trio.sleep(1.0)
-        assert window.shown.notice == "orderbook: the exchange has no market 'KRW-NOPE'"
+        assert window.shown.notice == (
+            "orderbook: the exchange has no market 'KRW-NOPE'; KRW-BTC goes on: type a market to try again"
+        )
+        assert client.symbols == ["KRW-BTC"]
         client.books(book())
         await trio.sleep(1.0)
         assert view.frames[-1] == ("KRW-BTC", "KRW-BTC")
+
+
+async def test_where_the_second_subscription_fails_the_old_market_is_had_back_and_the_next_one_works(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with shown_window() as (window, client, view):
+        client.no_tickers_of = {"KRW-ETH"}
+        window.obey(Go("KRW-ETH"))
+        await trio.sleep(1.0)
+        assert window.shown.notice == "ticker: no room; KRW-BTC goes on: type a market to try again"
+        assert client.held == {"orderbook": "KRW-BTC", "ticker": "KRW-BTC"}
+        client.books(book("KRW-BTC"))
+        await trio.sleep(1.0)
+        assert view.frames[-1] == ("KRW-BTC", "KRW-BTC")
+        window.obey(Go("KRW-XRP"))
+        await trio.sleep(1.0)
+        assert (window.shown.market.symbol, window.shown.notice) == ("KRW-XRP", "")
+
+
+async def test_a_market_that_could_not_be_had_back_can_be_typed_again(autojump_clock: trio.testing.MockClock) -> None:
+    async with shown_window() as (window, client, _view):
+        client.no_tickers_of = set(MARKETS)
+        window.obey(Go("KRW-ETH"))
+        await trio.sleep(1.0)
+        assert window.shown.notice == (
+            "ticker: no room; KRW-BTC could not be had back either (ticker: no room): type a market to try again"
+        )
+        window.obey(Go("KRW-BTC"))
+        await trio.sleep(1.0)
+        assert window.shown.notice == "ticker: no room; KRW-BTC is not whole: type a market to try again"
+        client.no_tickers_of = set()
+        window.obey(Go("KRW-BTC"))
+        await trio.sleep(1.0)
+        assert (window.shown.market.symbol, window.shown.notice) == ("KRW-BTC", "")
+        assert client.held == {"orderbook": "KRW-BTC", "ticker": "KRW-BTC"}
+
+
+LEVELS = {"KRW-BTC": (0.0, 10_000.0, 100_000.0), "KRW-ETH": (0.0,), "KRW-XRP": None}
+
+
+@pytest.fixture
+def levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def supported_levels(symbol: str, **_options: object) -> tuple[float, ...] | None:
+        await trio.lowlevel.checkpoint()
+        return LEVELS[symbol]
+
+    monkeypatch.setattr(window_module, "supported_levels", supported_levels)
+
+
+@pytest.mark.usefixtures("levels")
+async def test_a_first_market_without_the_level_is_refused_before_anything_is_subscribed() -> None:
+    client: Any = FakeClient()
+    window = Window(client, "KRW-BTC", units=30, level=7.0)
+    with pytest.raises(SubscriptionError) as caught:
+        await window.subscribe("KRW-BTC")
+    assert str(caught.value) == (
+        "orderbook: KRW-BTC cannot be grouped by 7; choose a level of 10000, 100000, or leave it out"
+    )
+    assert client.symbols == []
+
+
+@pytest.mark.usefixtures("levels")
+async def test_a_later_market_without_the_level_is_shown_without_and_told() -> None:
+    client: Any = FakeClient()
+    window = Window(client, "KRW-BTC", units=30, level=10_000.0)
+    await window.subscribe("KRW-BTC")
+    await window.switch("KRW-ETH")
+    assert window.shown.notice == "orderbook: KRW-ETH cannot be grouped by 10000; it has no levels; shown without"
+    # Of this one the levels cannot be had: the exchange decides.
+    await window.switch("KRW-XRP")
+    assert window.shown.notice == ""
+    assert list(zip(client.symbols, client.levels, strict=True)) == [
+        ("KRW-BTC", 10_000.0),
+        ("KRW-ETH", 0.0),
+        ("KRW-XRP", 10_000.0),
+    ]
 
 
 async def test_the_first_book_may_come_before_there_is_a_handle_to_ask_about_it() -> None:

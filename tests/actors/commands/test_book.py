@@ -130,6 +130,10 @@ def has_book(symbol: str) -> Callable[[list[str]], bool]:
     return lambda lines: lines[0].startswith(f" {symbol} ") and "spread" in lines[11] and "live" in lines[22]
 
 
+def lines_of_notice(lines: list[str]) -> str:
+    return " ".join(" ".join(lines[22:]).split())
+
+
 def prices_of(lines: list[str]) -> list[float]:
     return [float(line.split()[0].replace(",", "")) for line in (*lines[2:11], *lines[12:21])]
 
@@ -147,7 +151,8 @@ def test_the_window_shows_the_book_switches_and_leaves(start_book: Callable[...,
     shown.type("\x1b[D")
     shown.wait_for(has_book("KRW-ETH"))
     shown.type("ethx\r")
-    shown.wait_for(lambda lines: "no market 'KRW-ETHX'" in lines[23] and "spread" in lines[11])
+    shown.wait_for(lambda lines: "no market 'KRW-ETHX'" in lines[22] and "spread" in lines[11])
+    assert lines_of_notice(shown.screen.lines).endswith("KRW-ETH goes on: type a market to try again")
     shown.type("q")
     assert shown.end() == 0
 
@@ -209,6 +214,24 @@ def test_an_unknown_market_is_refused_with_what_was_meant(tree: RunningTree) -> 
     done = upbitd("book", "KRW-BTCC", "--run-dir", str(tree.run_dir))
     assert done.returncode == 2
     assert done.stderr == ("upbitd: book: orderbook: the exchange has no market 'KRW-BTCC'; did you mean 'KRW-BTC'?\n")
+
+
+def test_a_level_that_the_market_does_not_have_is_refused_at_once_with_those_it_has(tree: RunningTree) -> None:
+    done = upbitd("book", "KRW-BTC", "--level", "7", "--seconds", "60", "--run-dir", str(tree.run_dir))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "upbitd: book: orderbook: KRW-BTC cannot be grouped by 7; choose a level of 10000, 100000, 1000000, 10000000, "
+        "100000000, or leave it out\n"
+    )
+
+
+def test_a_level_that_the_market_has_groups_its_book(start_book: Callable[..., BookOnTerminal]) -> None:
+    shown = start_book("KRW-BTC", "--level", "10000")
+    lines = shown.wait_for(has_book("KRW-BTC"))
+    assert "grouped by 10,000" in lines[11]
+    assert all(price % 10_000 == 0 for price in prices_of(lines))
+    shown.type("q")
+    assert shown.end() == 0
 
 
 @pytest.mark.parametrize("options", [("--units", "7"), ("--fps", "0"), ("--level", "-1"), ("--seconds", "0")])

@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from actors.connections import public, rest
@@ -12,7 +13,7 @@ from protocols.channel.messages import Request
 from protocols.control.messages import Ready
 from protocols.errors import ConnectionLost, ExchangeRefused, UsageError
 from tests.actors.connections.running_actor import ActorRig, accept, running, upgrade_server
-from tests.actors.connections.test_rest import GOOD, Answer, http_server
+from tests.actors.connections.test_rest import GOOD, INSTRUMENTS, Answer, http_server
 
 EUC_KR: Answer = (400, {}, '{"error":{"name":"잘못","message":"요청"}}'.encode("euc-kr"))
 DEEP: Answer = (400, {}, b'{"error":' + b"[" * 100_000)
@@ -46,6 +47,20 @@ async def test_arguments_that_make_no_sense_are_refused_by_name(
         reply = await rig.publisher.answer(Request(2, "markets", {"max_age_s": 0}))
     assert reply.error == ""
     assert b"KRW-BTC" in bytes(reply.result)
+
+
+async def test_the_levels_of_a_book_are_told_and_a_request_without_a_market_is_refused(tmp_path: Path) -> None:
+    rig = ActorRig("public", tmp_path)
+    async with (
+        http_server((200, {}, INSTRUMENTS)) as server,
+        running(partial(public.run, rig.actor, settings_for(server.url))),
+    ):
+        await rig.until(lambda: rig.told == [Ready(1)])
+        reply = await rig.publisher.answer(Request(1, "orderbook_levels", {"market": "KRW-BTC"}))
+        with pytest.raises(UsageError) as caught:
+            await rig.publisher.answer(Request(2, "orderbook_levels", {}))
+    assert msgspec.msgpack.decode(bytes(reply.result)) == [0.0, 10_000.0]
+    assert str(caught.value) == "request 'orderbook_levels': Object missing required field `market`"
 
 
 async def test_answers_of_any_kind_are_told_to_who_asked_and_the_next_one_counts(

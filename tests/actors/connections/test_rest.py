@@ -70,6 +70,18 @@ def client(url: str, counters: Counters | None = None) -> QuotationRest:
 GOOD: Answer = (200, {"Remaining-Req": "group=market; min=600; sec=9"}, json.dumps(MARKETS).encode())
 
 
+INSTRUMENTS = b'[{"market":"KRW-BTC","tick_size":"1000","supported_levels":["0","10000"]}]'
+
+
+async def test_the_levels_of_a_book_are_asked_for_each_time_as_they_move_with_the_price() -> None:
+    async with http_server((200, {}, INSTRUMENTS)) as server, client(server.url) as asked:
+        assert await asked.orderbook_levels("KRW-BTC") == (0.0, 10_000.0)
+        assert await asked.orderbook_levels("KRW-BTC") == (0.0, 10_000.0)
+        assert await asked.orderbook_levels("KRW-ETH") == ()
+    about = [line.split()[1] for line in server.requests]
+    assert about == [f"/v1/orderbook/instruments?markets={code}" for code in ("KRW-BTC", "KRW-BTC", "KRW-ETH")]
+
+
 async def test_the_market_list_is_read_and_kept_for_its_age() -> None:
     async with http_server(GOOD) as server, client(server.url) as asked:
         first = await asked.markets(max_age_s=60)
