@@ -11,6 +11,7 @@ import click
 import trio
 
 from actors.commands.event_lines import event_line, json_line, marker_line
+from actors.commands.known_markets import refuse_unlisted
 from actors.commands.options import Seconds, run_dir_option
 from actors.commands.signals import run_until_signalled
 from actors.commands.topic_arguments import REPORTED_BY, Watched, read_watched
@@ -22,6 +23,7 @@ from protocols.channel.messages import Delivery, Event, WantProblem
 from protocols.errors import SettingsError, UpbitdError
 from protocols.reports import Report
 from protocols.upbit.messages import MARKET_TYPES, PRIVATE_TYPES, DataMessage
+from protocols.upbit.topics import parse_topic
 
 DEFAULT_SAMPLE_MS: Final = 1000
 
@@ -56,6 +58,8 @@ def watch(
 
     TYPE is ticker, trade, orderbook, candle.1m (and other units), myOrder, myAsset, or a report: alert, turnover,
     surge. CODE is a market such as KRW-BTC; KRW-BTC.15 for 15 levels of its book.
+
+    When nothing of it is served it ends with an error; without --count and --seconds it waits, after having said so.
     """
     watched = read_watched(kind, codes, server=server)
     manner = read_manner(delivery, sample_ms)
@@ -68,7 +72,9 @@ def watch(
         trio.run(run_until_signalled, work)
     except* BrokenPipeError:
         _forget_stdout()
-    if printer.fell_short:
+    if printer.ended_short and printer.is_unserved:
+        raise UpbitdError(printer.why_unserved)
+    if printer.ended_short and printer.is_short:
         raise UpbitdError(f"watch: {printer.printed} of {count} events within {seconds:g} s")
 
 
@@ -98,21 +104,34 @@ class Printer:
     Attributes:
         printed: events so far.
         is_done: as many events were printed as were asked for.
-        fell_short: the time was over before that.
+        ended_short: the time was over before that.
     """
 
     def __init__(self, topics: Collection[str], *, as_json: bool, count: int | None) -> None:
         self._as_json = as_json
         self._count = count
         self._served = set(topics)
+        self._silent: dict[str, str] = {}
         self.printed = 0
         self.is_done = False
-        self.fell_short = False
+        self.ended_short = False
 
     @property
     def is_short(self) -> bool:
         """Whether fewer events came than were asked for."""
         return self._count is not None and self.printed < self._count
+
+    @property
+    def is_unserved(self) -> bool:
+        """Whether nothing came, and of every topic that is still wanted it was told that nothing comes."""
+        return not self.printed and self._served <= self._silent.keys()
+
+    @property
+    def why_unserved(self) -> str:
+        """One line for that: the first topic's reason, and what to do."""
+        topic, why = next(iter(self._silent.items()))
+        more = f" (nor {len(self._silent) - 1} more)" if len(self._silent) > 1 else ""
+        return f"watch: {topic} is not served{more}: {why}; check its name, or give it more time by --seconds"
 
     def print(self, items: list[Item]) -> None:
         """Print a batch, as far as events are still wanted."""
@@ -129,13 +148,19 @@ class Printer:
                 _write(lines)
                 lines = []
                 click.echo(f"upbitd watch: {marker_line(item)}", err=True)
-            if isinstance(item, WantProblem) and not item.is_held:
-                self._served.discard(item.topic)
+            if isinstance(item, WantProblem):
+                self._note_problem(item)
             if self.is_done:
                 break
         _write(lines)
         if not self._served:
             raise SettingsError("watch: nothing of that is served; see above")
+
+    def _note_problem(self, problem: WantProblem) -> None:
+        if problem.is_held:
+            self._silent[problem.topic] = problem.reason
+        else:
+            self._served.discard(problem.topic)
 
 
 def _write(lines: list[str]) -> None:
@@ -153,16 +178,42 @@ def bodies_of(watched: Watched) -> Any:  # noqa: ANN401 - a type or a union of t
     return DataMessage if is_of_exchange else Any
 
 
+def markets_of(watched: Watched) -> tuple[str, ...]:
+    """The markets that are to be looked for in the exchange's list; none where something else is watched."""
+    kind, _, code = watched.topics[0].partition("/")
+    is_of_exchange = kind.startswith("orderbook") or kind in MARKET_TYPES
+    if not is_of_exchange or not code or watched.server != "public":
+        return ()
+    return tuple(dict.fromkeys(parse_topic(topic).code for topic in watched.topics))
+
+
 async def _print_events(
     path: Path, watched: Watched, manner: Manner, *, printer: Printer, seconds: float | None
 ) -> None:
+    """Print until there was enough, the time is over, or it is clear that nothing will come.
+
+    Raises:
+        SettingsError: what is watched is refused, or is of no market that the exchange lists.
+    """
     with trio.move_on_after(float("inf") if seconds is None else seconds) as scope:
-        dial = Dial(path, f"watch {os.getpid()}", Counters(), get_logger(), bodies=bodies_of(watched))
-        async with dial as feed:
-            await feed.want_topics(*watched.topics, delivery=manner.delivery, sample_ms=manner.sample_ms)
-            while not printer.is_done:
-                printer.print(await feed.receive())
-    printer.fell_short = scope.cancelled_caught and printer.is_short
+        async with trio.open_nursery() as nursery:
+            if codes := markets_of(watched):
+                # Beside it, not before: the list may take its time, and what is right is not to wait for it.
+                nursery.start_soon(partial(refuse_unlisted, path, codes, command="watch"))
+            await _receive(path, watched, manner, printer, has_patience=seconds is not None)
+            nursery.cancel_scope.cancel()
+    printer.ended_short = printer.ended_short or scope.cancelled_caught
+
+
+async def _receive(path: Path, watched: Watched, manner: Manner, printer: Printer, *, has_patience: bool) -> None:
+    dial = Dial(path, f"watch {os.getpid()}", Counters(), get_logger(), bodies=bodies_of(watched))
+    async with dial as feed:
+        await feed.want_topics(*watched.topics, delivery=manner.delivery, sample_ms=manner.sample_ms)
+        while not printer.is_done:
+            printer.print(await feed.receive())
+            if printer.is_short and printer.is_unserved and not has_patience:
+                printer.ended_short = True  # A count alone would be waited for without an end.
+                return
 
 
 def _forget_stdout() -> None:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from actors.runtime.channel.serving import serve_channel
 from protocols.channel.messages import Request
 from protocols.reports import PriceAlert
+from protocols.upbit.markets import MarketInfo
 from tests.actors.consumers.harness import Source, listen, quiet_log, ticker, until
 
 
@@ -229,6 +230,80 @@ async def test_watch_that_falls_short_of_its_count_says_so(tmp_path: Path) -> No
         done = await upbitd(tmp_path, "watch", "ticker", "KRW-BTC", "--count", "3", "--seconds", "0.2")
     assert done.returncode == 1
     assert b"watch: 0 of 3 events within 0.2 s" in done.stderr
+
+
+def serve_markets(source: Source, *codes: str) -> list[object]:
+    """Answer the exchange's list; returns the ages that were asked for."""
+    ages_s: list[object] = []
+
+    async def answer(request: Request) -> object:
+        await trio.lowlevel.checkpoint()
+        ages_s.append(request.arguments["max_age_s"])
+        return [MarketInfo(code, "이름", "Name") for code in codes]
+
+    source.publisher.on_request("markets", answer)
+    return ages_s
+
+
+@pytest.mark.parametrize("options", [(), ("--count", "1"), ("--seconds", "60"), ("--json",)])
+async def test_watch_of_markets_that_the_exchange_does_not_list_ends_with_code_2(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    async with serving(tmp_path) as source:
+        ages_s = serve_markets(source, "KRW-BTC", "KRW-ETH")
+        done = await upbitd(tmp_path, "watch", "ticker", "KRW-BTCC", "KRW-ETHX", *options)
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines()[-1] == (
+        "upbitd: watch: the exchange has no market 'KRW-BTCC' (nor 1 more); did you mean 'KRW-BTC'?"
+    )
+    # It may have been listed since: a new list was asked for, too.
+    assert ages_s == [60.0, 2.0]
+
+
+@pytest.mark.parametrize("kind", ["ticker", "orderbook", "candle.1m"])
+async def test_watch_goes_on_with_the_markets_that_there_are(tmp_path: Path, kind: str) -> None:
+    async with serving(tmp_path) as source:
+        ages_s = serve_markets(source, "KRW-BTC")
+
+        async def interrupt(process: trio.Process) -> None:
+            await source.wanted(f"{kind}/KRW-BTC", f"{kind}/KRW-BTCC")
+            await until(lambda: bool(ages_s))
+            process.send_signal(signal.SIGINT)
+
+        done = await upbitd(tmp_path, "watch", kind, "KRW-BTC", "KRW-BTCC", during=interrupt)
+    assert done.returncode == 0
+    assert b"no market" not in done.stderr
+
+
+@pytest.mark.parametrize("options", [("--count", "1"), ("--seconds", "4"), ("--count", "1", "--seconds", "4")])
+async def test_watch_of_topics_of_which_none_is_served_says_what_to_do(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    async with serving(tmp_path) as source:
+
+        async def report(_process: trio.Process) -> None:
+            await source.wanted("ticker/KRW-A", "ticker/KRW-B")
+            source.publisher.report_problem("ticker/KRW-A", "no data within 5 s")
+            source.publisher.report_problem("ticker/KRW-B", "no data within 5 s")
+
+        done = await upbitd(tmp_path, "watch", "ticker", "KRW-A", "KRW-B", *options, during=report)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.decode().splitlines()[-1] == (
+        "upbitd: watch: ticker/KRW-A is not served (nor 1 more): no data within 5 s; check its name, or give it "
+        "more time by --seconds"
+    )
+
+
+async def test_watch_waits_on_for_its_count_while_one_topic_may_be_served(tmp_path: Path) -> None:
+    async with serving(tmp_path) as source:
+
+        async def report(_process: trio.Process) -> None:
+            await source.wanted("ticker/KRW-BTC", "ticker/KRW-ETH")
+            source.publisher.report_problem("ticker/KRW-ETH", "no data within 5 s")
+            source.publish(ticker())
+
+        done = await upbitd(tmp_path, "watch", "ticker", "KRW-BTC", "KRW-ETH", "--count", "1", during=report)
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "0", "soon"])
