@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 import trio
+from click.core import ParameterSource
 
 from actors.commands.signals import run_until_signalled, wait_for_eof
 from actors.exchange.quirks import describe_quirks, read_quirks
-from actors.exchange.settings import AccountSettings, SimulatorSettings
+from actors.exchange.settings import OF_GENERATED_MARKETS, AccountSettings, SimulatorSettings
 from protocols.errors import SettingsError
 
 _DEFAULTS = SimulatorSettings()
@@ -66,7 +67,12 @@ def _list_quirks(context: click.Context, _: click.Parameter, is_asked: bool) -> 
     show_default=True,
     help="Let a seeded trader act on the first account, so that its private stream is never quiet.",
 )
-@click.option("--replay", default="", metavar="FILE", help="Play recorded frames instead of a market.")
+@click.option(
+    "--replay",
+    default="",
+    metavar="FILE",
+    help="Play recorded frames instead of a market; goes with none of --markets, --rate, --seed, --start, --trader.",
+)
 @click.option(
     "--speed", default=_DEFAULTS.speed, show_default=True, help="With --replay: times faster; 0 as fast as possible."
 )
@@ -113,12 +119,32 @@ def simulate(quirks: tuple[str, ...], *, until_eof: bool, **options: Any) -> Non
 
     Prints one JSON line with its addresses when it serves; SIGINT, SIGTERM or SIGHUP ends it with exit code 0.
     """
+    context = click.get_current_context()
+    if options["replay"]:
+        _refuse_generated(context)
     try:
         settings = SimulatorSettings(quirks=read_quirks(quirks), **options)
         settings.check()
     except SettingsError as error:
-        raise click.UsageError(str(error), click.get_current_context()) from error
+        raise click.UsageError(str(error), context) from error
     trio.run(run_until_signalled, partial(_serve_until_eof if until_eof else _serve, settings))
+
+
+def _refuse_generated(context: click.Context) -> None:
+    """Refuse what a recording has no use for, also where it was given with its default value.
+
+    Raises:
+        click.UsageError: with the options as they are written.
+    """
+    given = [
+        "/".join((*option.opts, *option.secondary_opts))
+        for option in context.command.params
+        if option.name in OF_GENERATED_MARKETS
+        and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        which = ", ".join(given)
+        raise click.UsageError(f"{which}: a recording is played as it is; leave out {which} or --replay", context)
 
 
 async def _serve_until_eof(settings: SimulatorSettings) -> None:

@@ -17,6 +17,10 @@ from protocols.errors import SettingsError
 
 MAX_RATE = 100_000.0
 RECORDED_SPEED = 1.0
+
+OF_GENERATED_MARKETS = ("markets", "rate", "seed", "start", "trader")
+"""Settings that mean nothing to a recording: what happens in it has happened."""
+
 EARLIEST_MS = 946_684_800_000
 LATEST_MS = 4_102_444_800_000
 
@@ -132,6 +136,12 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     def _file_mistakes(self) -> Iterator[str]:
         if self.speed >= 0.0 and self.speed != RECORDED_SPEED and not self.replay:
             yield f"speed = {self.speed}: only a recording has a speed; name one by replay"
+        if self.replay:
+            # A struct does not know what was given: only another value than the default is surely meant.
+            defaults = SimulatorSettings()
+            for name in OF_GENERATED_MARKETS:
+                if (value := getattr(self, name)) != getattr(defaults, name):
+                    yield f"{name} = {value}: a recording is played as it is; leave out {name} or replay"
         journal = Path(self.journal)
         if self.journal and journal.is_dir():
             yield f"journal = {self.journal}: this is a directory; name a file"

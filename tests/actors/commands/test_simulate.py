@@ -42,6 +42,14 @@ def test_it_says_where_it_listens_and_ends_with_0_on_a_signal(ending: signal.Sig
         (["--access-key", "a"], "belong together"),
         (["--replay", "none.jsonl"], "No such file"),
         (["--speed", "2"], "only a recording has a speed"),
+        (
+            ["--rate", "5", "--replay", "r.jsonl"],
+            "--rate: a recording is played as it is; leave out --rate or --replay",
+        ),
+        (["--no-trader", "--replay", "r.jsonl"], "--trader/--no-trader: a recording is played as it is"),
+        # Also with the values that they have anyway.
+        (["--seed", "1", "--markets", "60", "--replay", "r.jsonl"], "leave out --markets, --seed or --replay"),
+        (["--start", "", "--replay", "r.jsonl"], "--start: a recording is played as it is"),
         (["--host", "no.such.host.invalid"], "cannot listen on host 'no.such.host.invalid'"),
         (["--host", "999.1.1.1"], "choose an address of this machine"),
         (["--host", "a..b"], "cannot listen on host 'a..b'"),

@@ -19,6 +19,11 @@ NAMES = [field.name for field in msgspec.structs.fields(Quirks)]
         ({"rate": float("nan")}, "rate = nan: choose a number from 0.0 to 100000.0"),
         ({"access_key": "a"}, "access_key and secret_key belong together: give both or neither"),
         ({"speed": 2.0}, "speed = 2.0: only a recording has a speed; name one by replay"),
+        ({"replay": "r.jsonl", "rate": 5.0}, "rate = 5.0: a recording is played as it is; leave out rate or replay"),
+        ({"replay": "r.jsonl", "seed": 2}, "seed = 2: a recording is played as it is"),
+        ({"replay": "r.jsonl", "markets": 4}, "markets = 4: a recording is played as it is"),
+        ({"replay": "r.jsonl", "start": "2026-09-21"}, "start = 2026-09-21: a recording is played as it is"),
+        ({"replay": "r.jsonl", "trader": False}, "trader = False: a recording is played as it is"),
         ({"accounts": (AccountSettings("a", ""),)}, "an account needs an access key and a secret key"),
         (
             {"access_key": "a", "secret_key": "s", "accounts": (AccountSettings("a", "t"),)},
@@ -45,6 +50,10 @@ def test_each_mistake_is_one_clear_line(changes: dict[str, object], line: str) -
 )
 def test_a_start_is_read_in_any_form_of_iso_8601_and_is_utc_without_an_offset(start: str) -> None:
     assert SimulatorSettings(start=start).start_ms == START_MS
+
+
+def test_a_recording_goes_with_everything_that_is_not_of_a_market() -> None:
+    SimulatorSettings(replay="r.jsonl", speed=2.0, access_key="a", secret_key="s", limits=False).check()
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:

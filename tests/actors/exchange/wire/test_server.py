@@ -61,7 +61,8 @@ class Running:
 
 @asynccontextmanager
 async def running(**changes: object) -> AsyncIterator[Running]:
-    options: dict[str, object] = {"markets": 8, "rate": 200.0, "limits": False} | KEYS | changes
+    market = {} if "replay" in changes else {"markets": 8, "rate": 200.0}
+    options: dict[str, object] = market | {"limits": False} | KEYS | changes
     exchange = await open_exchange(SimulatorSettings(**options))  # type: ignore[arg-type]  # options of a test
     async with trio.open_nursery() as nursery:
         await nursery.start(serve, exchange)
