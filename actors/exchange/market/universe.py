@@ -2,6 +2,8 @@
 
 The numbers by quote currency are those seen on 2026-09-23: 289 KRW, 328 BTC and 238 USDT markets, 855 in all. The four
 large markets come first; some well-known coins follow, then invented codes. Prices are believable, not quotations.
+KRW-USDT, which moves little, comes right before the first market that is priced in USDT: wherever there is one, it is
+known what its prices are in KRW.
 
 Of each eight invented coins of a quote currency, in the order of their activity, the seed chooses
 - one whose market is quiet: something happens in it every few minutes only, and its book does not change in between;
@@ -57,6 +59,9 @@ _KNOWN: Final = (
     ("ALGO", "알고랜드", "Algorand", 311.0),
 )
 
+_USDT_RANK: Final = 4
+"""Seen among the largest KRW markets."""
+
 _DRIFT_UP: Final = ("XRP", "SOL", "HBAR")
 _DRIFT_DOWN: Final = ("ADA", "DOGE", "ATOM")
 _NEAR_ONE_BILLION: Final = ("TRX", "XLM", "ARB")
@@ -108,7 +113,7 @@ def _assets(seed: int) -> list[Asset]:
 def _pairs(assets: list[Asset]) -> list[tuple[str, Asset]]:
     """All 855 pairs in the order in which they are added: four large KRW markets, then by the pattern."""
     waiting = {
-        "KRW": assets[: QUOTA["KRW"]],
+        "KRW": assets[: QUOTA["KRW"] - 1],  # And KRW-USDT.
         "BTC": assets[1 : QUOTA["BTC"] + 1],
         "USDT": assets[: QUOTA["USDT"]],
     }
@@ -116,6 +121,8 @@ def _pairs(assets: list[Asset]) -> list[tuple[str, Asset]]:
     waiting["KRW"] = waiting["KRW"][MIN_MARKETS:]
     while any(waiting.values()):
         pairs.extend((quote, waiting[quote].pop(0)) for quote in _QUOTE_PATTERN if waiting[quote])
+    first_in_usdt = next(index for index, (quote, _) in enumerate(pairs) if quote == "USDT")
+    pairs.insert(first_in_usdt, ("KRW", Asset("USDT", "테더", "Tether", _USDT_KRW, _USDT_RANK)))
     return pairs
 
 
@@ -172,6 +179,9 @@ def _motion(asset: Asset, seed: int) -> tuple[float, float, float, float]:
         # Starts inside 5 % and leaves it within the first dozen seconds, then comes and goes.
         return sign * rng.uniform(0.046, 0.05), sign * rng.uniform(0.02, 0.026), rng.uniform(24.0, 40.0), -1.2
     phase = rng.uniform(-math.pi, math.pi)
+    if asset.code == "USDT":
+        # A stablecoin moves with the won's rate to the dollar, so by a fraction of what coins do.
+        return rng.gauss(0.0, 0.001), rng.uniform(0.0005, 0.001), rng.uniform(120.0, 480.0), phase
     if asset.rank >= len(_DRIFT_UP) and rng.random() < 0.1:
         return rng.choice((-1.0, 1.0)) * rng.uniform(0.06, 0.12), 0.012, rng.uniform(30.0, 90.0), phase
     return rng.gauss(0.0, 0.015), rng.uniform(0.002, 0.006), rng.uniform(40.0, 240.0), phase

@@ -9,7 +9,7 @@ from typing import Final
 
 from actors.exchange.market.candles import DAY, MONTH, WEEK, YEAR, CandleState
 from actors.exchange.market.market import Market
-from actors.exchange.market.units import DAY_MS, E8, E16, as_float
+from actors.exchange.market.units import DAY_MS, E16, as_float
 from actors.exchange.market.views import KST_MS
 from actors.exchange.rest.errors import invalid, mistyped
 from actors.exchange.rest.messages import HttpAnswer
@@ -92,18 +92,11 @@ class CandleHistory:
         return market, market.candles.before(unit, before_ms=before_ms, count=_count(call.parameters) + extra)
 
     def _krw_price(self, market: Market) -> Callable[[CandleState], float]:
-        """What a day's close is in KRW, by the close of the quote currency's own KRW market on that day.
-
-        USDT has no KRW market here: its price follows from what BTC costs in both (assumed).
-        """
-        markets = self._venue.simulation.markets
+        """What a day's close is in KRW, by the close of the quote currency's own KRW market on that day."""
         if market.quote == "KRW":
             return lambda candle: as_float(candle.close_e8)
-        direct = markets.get(f"KRW-{market.quote}")
-        if direct is not None:
-            return lambda candle: candle.close_e8 * _close(direct, candle) / E16
-        krw, other = markets["KRW-BTC"], markets[f"{market.quote}-BTC"]
-        return lambda candle: candle.close_e8 * _close(krw, candle) / (max(1, _close(other, candle)) * E8)
+        of_quote = self._venue.simulation.markets[f"KRW-{market.quote}"]  # The universe has it wherever it is needed.
+        return lambda candle: candle.close_e8 * _close(of_quote, candle) / E16
 
 
 def _close(market: Market, candle: CandleState) -> int:

@@ -3,6 +3,7 @@
 import pytest
 
 from actors.exchange.market.market import FULL_LEVELS
+from actors.exchange.market.units import E8
 from actors.exchange.market.universe import build_universe
 from protocols.errors import SettingsError
 
@@ -13,6 +14,24 @@ def test_the_universe_is_that_of_the_exchange() -> None:
     assert len({spec.code for spec in universe}) == 855
     counts = {quote: sum(spec.quote == quote for spec in universe) for quote in ("KRW", "BTC", "USDT")}
     assert counts == {"KRW": 289, "BTC": 328, "USDT": 238}
+
+
+@pytest.mark.parametrize("markets", [*range(4, 30), 60, 855])
+def test_a_universe_with_a_market_in_usdt_has_the_krw_market_of_usdt(markets: int) -> None:
+    universe = build_universe(markets, seed=1)
+    quotes = {spec.quote for spec in universe}
+    bases = {spec.base for spec in universe if spec.quote == "KRW"}
+    assert quotes - {"KRW"} <= bases
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_usdt_costs_what_markets_in_usdt_take_it_for_and_hardly_moves(seed: int) -> None:
+    of = {spec.code: spec for spec in build_universe(60, seed=seed)}
+    usdt = of["KRW-USDT"]
+    assert (usdt.korean_name, usdt.quiet_s, usdt.ask_levels) == ("테더", 0.0, FULL_LEVELS)
+    assert of["USDT-ETH"].anchor_e8 * usdt.anchor_e8 / E8 == pytest.approx(of["KRW-ETH"].anchor_e8, rel=1e-3)
+    # All day within about 1 %, while a coin goes through several.
+    assert abs(usdt.bias) + usdt.swing < 0.01
 
 
 @pytest.mark.parametrize("markets", [0, 3, 856])

@@ -136,11 +136,12 @@ def test_days_can_be_converted_to_krw(new_client: Callable[..., RestClient]) -> 
     krw_btc = candles(client, "days", f"&count=3{converted}")
     assert [day["converted_trade_price"] for day in krw_btc] == [day["trade_price"] for day in krw_btc]
     assert "converted_trade_price" not in candles(client, "days")[0]
-    for market, reference in (("BTC-ETH", 1.0), ("USDT-BTC", None)):
+    krw_usdt = client.get("/v1/candles/days?market=KRW-USDT&count=3").document
+    for market, of_quote in (("BTC-ETH", krw_btc), ("USDT-BTC", krw_usdt)):
         days = client.get(f"/v1/candles/days?market={market}&count=3{converted}").document
-        for day, btc in zip(days, krw_btc, strict=True):
-            expected = btc["trade_price"] * (day["trade_price"] if reference else 1.0)
-            assert day["converted_trade_price"] == pytest.approx(expected)
+        assert len(days) == 3
+        for day, quote in zip(days, of_quote, strict=True):
+            assert day["converted_trade_price"] == pytest.approx(quote["trade_price"] * day["trade_price"])
 
 
 def test_weeks_begin_on_monday_months_and_years_on_their_first_day(moved: RestClient) -> None:
