@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from protocols.errors import SettingsError
+
 _PLACE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
@@ -27,6 +29,8 @@ def find_problems(table: Mapping[str, Any], kind: type[Any], *, where: str) -> l
             msgspec.convert(table[key], field.type)
         except msgspec.ValidationError as error:
             problems.append(describe(error, f"{where}.{key}") + _known_values(error, field.type))
+        except SettingsError as error:
+            problems.append(_with_path(error, where))
     return problems or _problem_of_whole(table, kind, where)
 
 
@@ -35,7 +39,15 @@ def _problem_of_whole(table: Mapping[str, Any], kind: type[Any], where: str) -> 
         msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
         return [describe(error, where)]
+    except SettingsError as error:
+        return [_with_path(error, where)]
     return []
+
+
+def _with_path(error: SettingsError, where: str) -> str:
+    """Return what a table that checks itself says; it begins with its own name, and may be part of another table."""
+    text = str(error)
+    return text if text.startswith(f"{where}.") else f"{where}.{text}"
 
 
 def _known_values(error: msgspec.ValidationError, kind: Any) -> str:  # noqa: ANN401 - any annotation

@@ -76,9 +76,17 @@ def test_an_address_that_cannot_be_dialled_is_named_in_one_line(url: str, reason
         SettingsError, match=f"^exchange.websocket_url: {re.escape(repr(url))} cannot be used: {reason}$"
     ):
         ExchangeSettings(websocket_url=url)
-    lines = problems({"websocket_url": url})
-    assert len(lines) == 2
-    assert all(f"exchange.websocket_url: {url!r} cannot be used: {reason}" in line for line in lines)
+    assert problems({"websocket_url": url}) == [f"exchange.websocket_url: {url!r} cannot be used: {reason}"]
+
+
+def test_an_address_that_cannot_be_dialled_hides_no_other_mistake() -> None:
+    lines = problems({"websocket_url": "http://h"}, {"retry_parked_s": 0})
+    assert [line.partition(":")[0] for line in lines] == ["exchange.websocket_url", "private.retry_parked_s"]
+
+
+def test_an_address_in_the_table_of_one_child_is_named_with_that_child() -> None:
+    (line,) = problems({}, {"exchange": {"websocket_url": "http://h"}})
+    assert line.startswith("private.exchange.websocket_url: 'http://h' cannot be used: ")
 
 
 @pytest.mark.parametrize("url", ["ws://h", "http://h:99999", "http://[::1", "https://"])
