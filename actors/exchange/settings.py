@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -24,6 +24,15 @@ OF_GENERATED_MARKETS = ("markets", "rate", "seed", "start", "trader")
 EARLIEST_MS = 946_684_800_000
 LATEST_MS = 4_102_444_800_000
 
+RANGES: Final[dict[str, tuple[float, float]]] = {
+    "port": (0, 65_535),
+    "markets": (MIN_MARKETS, MAX_MARKETS),
+    "rate": (0.0, MAX_RATE),
+    "speed": (0.0, 1e6),
+    "idle_close_s": (0.1, 86_400.0),
+    "send_buffer_bytes": (65_536, 1 << 30),
+}
+"""Least and greatest value of each number. The types let all pass: the command tells all mistakes at once."""
 
 Scope = Literal["view_assets", "view_orders", "make_orders"]
 
@@ -52,7 +61,7 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     Attributes:
         host, port: where it listens; port 0 takes a free one.
-        markets: number of markets, 4 to 855.
+        markets: number of markets.
         rate: market events per second over all markets.
         seed: decides everything that happens in the markets.
         start: the exchange's own time at the start, such as `2026-09-21T09:00:00Z`; empty for the machine's.
@@ -97,15 +106,8 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
             raise SettingsError("\n".join(mistakes))
 
     def _range_mistakes(self) -> Iterator[str]:
-        ranges = (
-            ("port", self.port, 0, 65_535),
-            ("markets", self.markets, MIN_MARKETS, MAX_MARKETS),
-            ("rate", self.rate, 0.0, MAX_RATE),
-            ("speed", self.speed, 0.0, 1e6),
-            ("idle_close_s", self.idle_close_s, 0.1, 86_400.0),
-            ("send_buffer_bytes", self.send_buffer_bytes, 65_536, 1 << 30),
-        )
-        for name, value, lowest, highest in ranges:
+        for name, (lowest, highest) in RANGES.items():
+            value = getattr(self, name)
             if not lowest <= value <= highest:
                 yield f"{name} = {value}: choose a number from {lowest} to {highest}"
 

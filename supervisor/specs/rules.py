@@ -12,9 +12,6 @@ from supervisor.specs.spec import ROOT, ChildSpec, GroupPolicy, GroupSpec, Super
 BEATS_TO_STALL: Final = 3
 """A loop that missed fewer beats may just be late."""
 
-LEAST_MEMORY_MIB: Final = 32
-"""An actor that does nothing has about 25 MiB resident."""
-
 DEAD_MAN_SPARE_S: Final = 1.0
 """A hung child is dumped and killed by the supervisor first; its own timer is for when nobody does."""
 
@@ -77,8 +74,6 @@ def _timeout_problems(child: ChildSpec, flags: SupervisorFlags) -> Iterator[str]
             f"stall_timeout_s: {child.stall_timeout_s:g} is too long for supervisor.dead_man_s = {flags.dead_man_s:g}, "
             "which would end the child before its stacks are dumped"
         )
-    if child.memory_limit_mib is not None and child.memory_limit_mib < LEAST_MEMORY_MIB:
-        yield f"memory_limit_mib: {child.memory_limit_mib:g} is less than any actor needs; {LEAST_MEMORY_MIB} or more"
 
 
 def _sending_problems(child: ChildSpec) -> Iterator[str]:

@@ -9,6 +9,9 @@ NAME_PATTERN: Final = "^[a-z][a-z0-9_]{0,31}$"
 
 RESERVED_NAMES: Final = frozenset({"supervisor", "child", "group", "control", "run", "spare"})
 
+LEAST_MEMORY_MIB: Final = 32
+"""An actor that does nothing has about 25 MiB resident."""
+
 ADJUSTABLE: Final = frozenset({"shutdown_s", "stall_timeout_s", "start_timeout_s", "restart", "significant"})
 """Keys of a child that take effect without a new process."""
 
@@ -40,7 +43,8 @@ class ChildSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         start_timeout_s: how long it may take to say that it is ready; then it is killed, which counts as a failure.
         stall_timeout_s: how long its loop may stand still, or its input wait untouched; then its stacks are dumped and
             it is killed. 0: never.
-        memory_limit_mib: resident memory above this ends it, with that as the cause. Not said: no limit.
+        memory_limit_mib: resident memory above this ends it, with that as the cause; an actor that does nothing has
+            about 25. Not said: no limit.
         open_files: how many descriptors it may have open. Not said: as many as the supervisor may.
         secrets: names of environment variables of the supervisor that are handed to this child alone.
         settings: its own table, checked by its own type.
@@ -54,7 +58,7 @@ class ChildSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shutdown_s: Seconds = 2.0
     start_timeout_s: Positive = 30.0
     stall_timeout_s: Seconds = 10.0
-    memory_limit_mib: Annotated[float, Meta(gt=0, le=1e9)] | None = None
+    memory_limit_mib: Annotated[float, Meta(ge=LEAST_MEMORY_MIB, le=1e9)] | None = None
     open_files: Annotated[int, Meta(ge=16, le=2**30)] | None = None
     secrets: tuple[str, ...] = ()
     settings: dict[str, Any] = {}

@@ -4,10 +4,8 @@
 """
 
 import inspect
-import json
 import re
 from pathlib import Path
-from typing import Literal, get_args, get_origin
 
 import msgspec
 
@@ -17,8 +15,10 @@ from actors.consumers.market_scanner import MarketScannerSettings
 from actors.consumers.order_tracker import OrderTrackerSettings
 from actors.consumers.price_monitor import PriceMonitorSettings
 from actors.exchange.quirks import Quirks
-from actors.exchange.settings import AccountSettings, SimulatorSettings
+from actors.exchange.settings import RANGES, AccountSettings, SimulatorSettings
 from supervisor.specs.spec import ChildSpec, GroupSpec, SupervisorFlags
+from tests.docs.allowed_values import allowed, as_toml, default_of, within
+from tests.docs.settings_rules import rules_table
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 BEGIN = "<!-- tables: python -m tests.docs.settings_reference -->\n"
@@ -37,21 +37,15 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "`[child.settings.quirks]`: manners of the simulated exchange; also `--quirk NAME=VALUE`": Quirks,
 }
 
-
-def as_toml(value: object) -> str:
-    """A default as one would write it in the file."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key} = {as_toml(inner)}' for key, inner in value.items())} }}"
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(as_toml, value))}]"
-    return json.dumps(str(value)) if isinstance(value, str) else str(value)
+RULES_TITLE = "What must hold beyond each table"
 
 
-def default_of(setting: msgspec.structs.FieldInfo) -> object:
-    """What holds when a setting is left out."""
-    return setting.default if setting.default_factory is msgspec.NODEFAULT else setting.default_factory()
+def allowed_for(struct: type[msgspec.Struct], setting: msgspec.structs.FieldInfo) -> str:
+    """What one setting may be; some numbers have their limits beside their type."""
+    words = allowed(setting.type)
+    if struct is SimulatorSettings and setting.name in RANGES:
+        return f"{words}, {within(*RANGES[setting.name])}"
+    return words
 
 
 def meanings(struct: type[msgspec.Struct]) -> dict[str, str]:
@@ -74,20 +68,21 @@ def meanings(struct: type[msgspec.Struct]) -> dict[str, str]:
 def table(struct: type[msgspec.Struct]) -> str:
     """One row for each setting."""
     meaning = meanings(struct)
-    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    rows = ["| setting | default | allowed | meaning |", "|---|---|---|---|"]
     for setting in msgspec.structs.fields(struct):
         if setting.name in {"exchange", "settings", "accounts", "quirks"}:
             continue  # Tables of their own, which stand below.
-        default = "needed" if setting.required else f"`{as_toml(default_of(setting))}`"
-        if get_origin(setting.type) is Literal:
-            default += "".join(f" or `{as_toml(c)}`" for c in get_args(setting.type) if c != setting.default)
-        rows.append(f"| `{setting.name}` | {default} | {meaning[setting.name].rstrip('.')} |")
+        value = None if setting.required else default_of(setting)
+        default = "needed" if setting.required else "not set" if value is None else f"`{as_toml(value)}`"
+        words = [f"`{setting.name}`", default, allowed_for(struct, setting), meaning[setting.name].rstrip(".")]
+        rows.append(f"| {' | '.join(words)} |")
     return "\n".join(rows)
 
 
 def all_tables() -> str:
     """The part of the document that is made."""
-    return "\n".join(f"\n## {title}\n\n{table(struct)}\n" for title, struct in TABLES.items())
+    parts = {title: table(struct) for title, struct in TABLES.items()} | {RULES_TITLE: rules_table()}
+    return "\n".join(f"\n## {title}\n\n{rows}\n" for title, rows in parts.items())
 
 
 if __name__ == "__main__":

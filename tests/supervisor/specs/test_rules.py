@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.specs.rules import BEATS_TO_STALL, DEAD_MAN_SPARE_S, LEAST_MEMORY_MIB, check_rules
+from supervisor.specs.rules import BEATS_TO_STALL, DEAD_MAN_SPARE_S, check_rules
 from supervisor.specs.spec import ChildSpec, GroupSpec, SupervisorFlags
 
 ENDS: dict[str, Any] = {"restart": "transient", "significant": True}
@@ -86,7 +86,6 @@ def cycles(*groups: GroupSpec) -> list[tuple[str, str, str]]:
         (flags(), child(shutdown_s=4.5), (), ("child", "a", "shutdown_s"), ("4.5", "(4)")),
         (flags(), child(stall_timeout_s=2.5), (), ("child", "a", "stall_timeout_s"), ("2.5", "3 or more")),
         (flags(), child(stall_timeout_s=29.5), (), ("child", "a", "stall_timeout_s"), ("29.5", "dead_man_s = 30")),
-        (flags(), child(memory_limit_mib=31.5), (), ("child", "a", "memory_limit_mib"), ("31.5", "32 or more")),
         (flags(), child(), (group("inner"),), ("group", "inner", "name"), ("no members",)),
         (
             flags(),
@@ -134,8 +133,6 @@ def test_the_flags_alone_fit_as_they_are() -> None:
         (flags(), child(stall_timeout_s=0)),
         (flags(dead_man_s=20), child(stall_timeout_s=20 - DEAD_MAN_SPARE_S)),
         (flags(dead_man_s=0), child(stall_timeout_s=10_000)),
-        (flags(), child(memory_limit_mib=LEAST_MEMORY_MIB)),
-        (flags(), child(memory_limit_mib=None)),
     ],
 )
 def test_a_value_that_is_just_at_its_limit_or_turned_off_fits(under: SupervisorFlags, spec: ChildSpec) -> None:
@@ -195,7 +192,7 @@ def test_a_group_name_that_was_misspelt_is_answered_with_the_near_one() -> None:
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
     children = (
-        child("first", shutdown_s=99, stall_timeout_s=1, memory_limit_mib=1, significant=True),
+        child("first", shutdown_s=99, stall_timeout_s=1, significant=True),
         child("second", group="nowhere", stall_timeout_s=99),
     )
     groups = (group("empty"), group("loop", group="loop"))
@@ -208,7 +205,6 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
             ("child", "first", "significant"),  # and its group would not listen.
             ("child", "first", "shutdown_s"),
             ("child", "first", "stall_timeout_s"),
-            ("child", "first", "memory_limit_mib"),
             ("child", "second", "group"),
             ("child", "second", "stall_timeout_s"),
             ("group", "empty", "name"),
