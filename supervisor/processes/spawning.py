@@ -24,8 +24,7 @@ DESCRIPTORS_OF_START: Final = 16
 """`multiprocess` has up to eight open at once while it starts a process, and a pidfd comes after that."""
 
 _SIGNALS: Final = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-"""Of these a child lets the first two through. SIGHUP stays blocked in it: a closed terminal tells the whole process
-group, and the supervisor alone decides what that means."""
+"""What a child lets through once it has its own handlers: `actors.runtime.process.lifeline.set_signals`."""
 
 
 class Spawner(Protocol):
@@ -178,7 +177,7 @@ def _check_descriptors() -> None:
 
 @contextlib.contextmanager
 def blocked_signals() -> Iterator[None]:
-    """Let the child inherit a mask: until it has set up its signals, ^C and SIGTERM wait for it."""
+    """Let the child inherit a mask: until it has set up its signals, those that end it wait for it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield

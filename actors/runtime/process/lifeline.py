@@ -61,19 +61,30 @@ def use_output(stdout: int, stderr: int) -> None:
 
 
 def set_signals(dump: int) -> None:
-    """Ignore SIGINT, let SIGTERM end a child that is still booting, dump all stacks on SIGUSR1 and on a crash.
+    """Take no notice of SIGINT and SIGHUP, let SIGTERM end a child that is still booting, dump all stacks on SIGUSR1.
 
-    ^C goes to the whole process group: the supervisor alone decides what it means. The supervisor blocks both signals
-    around the start of a child, so this function is also what lets them through. A fork server leaves handlers of its
-    own behind, which go.
+    They are dumped on a crash too. ^C and the end of the terminal go to the whole process group: the supervisor alone
+    decides what they mean. It blocks all three around the start of a child, so this function is also what lets them
+    through: a program that an actor starts inherits what is blocked, and could not be ended by it. A fork server
+    leaves handlers of its own behind, which go.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As `nohup` wants it, for us and all that we start.
+        # Not ignored: programs that an actor starts would inherit that. A handler they do not.
+        signal.signal(signal.SIGHUP, _take_no_notice)
+        signal.siginterrupt(signal.SIGHUP, False)
     signal.signal(signal.SIGTERM, _end_while_booting)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     faulthandler.enable(dump)
     faulthandler.register(signal.SIGUSR1, file=dump, all_threads=True)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGUSR1})
+    signal.pthread_sigmask(
+        signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGUSR1}
+    )
+
+
+def _take_no_notice(_signal: int, _frame: FrameType | None) -> None:
+    """The supervisor gets it as well, and acts on it."""
 
 
 def _end_while_booting(_signal: int, _frame: FrameType | None) -> None:

@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -63,11 +63,12 @@ def run_process(link: socket.socket, *, box: BoxWriter, set_title: Callable[[str
             redaction.learn(secret)
         configure_logs(level=start.log_level, redaction=redaction, write=write)
         _report_uncaught(start.name, redaction)
-        # From here the loop listens for SIGTERM; one that comes before it does waits.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        entry, settings = _load(start)
-        run = partial(_run_actor, start, entry, settings, control=control, listener=listener, redaction=redaction)
-        await run(counters=counters, box=box, reserve=reserve)
+        # From here SIGTERM is for the loop; one that comes before it turns waits there. It is not blocked meanwhile:
+        # programs that the actor starts would inherit that.
+        with trio.open_signal_receiver(signal.SIGTERM) as terms:
+            entry, settings = _load(start)
+            run = partial(_run_actor, start, entry, settings, control=control, listener=listener, redaction=redaction)
+            await run(counters=counters, box=box, reserve=reserve, terms=terms)
 
     try:
         trio.run(live)
@@ -120,6 +121,7 @@ async def _run_actor(
     counters: Counters,
     box: BoxWriter,
     reserve: mmap.mmap,
+    terms: AsyncIterator[int],
 ) -> None:
     # What was imported stays for good; the collector need not look at it again.
     gc.freeze()
@@ -156,7 +158,7 @@ async def _run_actor(
 
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_stop_on_sigterm, stop)
+            nursery.start_soon(_stop_on_sigterm, terms, stop)
             nursery.start_soon(control.run_writer)
             nursery.start_soon(lambda: control.run_reader(stop=stop_as_told, orphaned=_end_orphaned))
             nursery.start_soon(beating)
@@ -174,11 +176,9 @@ async def _run_actor(
             pulse.beat(time.monotonic_ns())
 
 
-async def _stop_on_sigterm(stop: Callable[[str], None]) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM) as signals:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        async for _number in signals:
-            stop("SIGTERM")
+async def _stop_on_sigterm(terms: AsyncIterator[int], stop: Callable[[str], None]) -> None:
+    async for _number in terms:
+        stop("SIGTERM")
 
 
 def _end_orphaned() -> NoReturn:

@@ -130,6 +130,12 @@ async def reads_nothing(actor: Any) -> None:
         await trio.sleep_forever()
 
 
+async def starts_a_program(actor: Any) -> None:
+    """Let a program write down what it has inherited, before anything else of this process has run."""
+    with Path(actor.run_dir, "status").open("w") as status:  # noqa: ASYNC230
+        subprocess.run(["cat", "/proc/self/status"], check=True, stdout=status)  # noqa: ASYNC221
+
+
 async def talks(actor: Any) -> None:
     print("to stdout")
     print("to stderr", file=sys.stderr)

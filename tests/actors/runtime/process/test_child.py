@@ -19,7 +19,11 @@ def title(pid: int) -> str:
 
 def signals(pid: int, which: str) -> set[int]:
     """Read a mask of /proc: `SigBlk`, `SigIgn` or `SigCgt`."""
-    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(which))
+    return signals_in(Path(f"/proc/{pid}/status"), which)
+
+
+def signals_in(status: Path, which: str) -> set[int]:
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith(which))
     mask = int(line.split()[1], 16)
     return {number for number in range(1, 65) if mask >> (number - 1) & 1}
 
@@ -39,7 +43,7 @@ def test_before_it_knows_what_to_do_it_is_safe_already(tmp_path: Path) -> None:
 
 
 def test_signals_that_were_blocked_around_its_start_come_through(tmp_path: Path) -> None:
-    numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM}
+    numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM}
     before = f"import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {set(map(int, numbers))})\n"
     with entered(tmp_path, before=before) as process:
         process.phase("importing")
@@ -76,6 +80,64 @@ def test_it_ignores_an_interrupt_from_the_terminal(tmp_path: Path) -> None:
         process.process.send_signal(signal.SIGINT)
         process.start("idle")
         process.phase("running")
+
+
+BLOCKED_BY_THE_SUPERVISOR = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {1, 2, 15})\n"
+
+
+def test_a_program_that_an_actor_starts_can_be_ended_by_signals(tmp_path: Path) -> None:
+    with entered(tmp_path, before=BLOCKED_BY_THE_SUPERVISOR) as process:
+        process.start("starts_a_program")
+        assert process.ended() == EXIT_OK
+    inherited = signals_in(tmp_path / "status", "SigBlk") | signals_in(tmp_path / "status", "SigIgn")
+    assert not {signal.SIGTERM, signal.SIGHUP} & inherited
+
+
+def test_a_program_that_is_started_by_the_import_of_an_actor_can_be_ended_by_signals(tmp_path: Path) -> None:
+    (tmp_path / "starts_when_imported.py").write_text(
+        "import pathlib, subprocess\n"
+        f"with pathlib.Path({os.fspath(tmp_path)!r}, 'status').open('w') as status:\n"
+        "    subprocess.run(['cat', '/proc/self/status'], stdout=status)\n"
+        "async def run(actor): pass\n"
+    )
+    before = BLOCKED_BY_THE_SUPERVISOR + f"import sys; sys.path.append({os.fspath(tmp_path)!r})\n"
+    with entered(tmp_path, before=before) as process:
+        process.start("", entry="starts_when_imported:run")
+        assert process.ended() == EXIT_OK
+    inherited = signals_in(tmp_path / "status", "SigBlk") | signals_in(tmp_path / "status", "SigIgn")
+    assert not {signal.SIGTERM, signal.SIGHUP} & inherited
+
+
+def test_sigterm_within_the_import_of_an_actor_stops_it_once_its_loop_turns(tmp_path: Path) -> None:
+    (tmp_path / "slow_to_import.py").write_text(
+        "import pathlib, time, trio\n"
+        f"folder = pathlib.Path({os.fspath(tmp_path)!r})\n"
+        "(folder / 'begun').touch()\n"
+        "while not (folder / 'go').exists(): time.sleep(0.002)\n"
+        "async def run(actor): await trio.sleep_forever()\n"
+    )
+    before = f"import sys; sys.path.append({os.fspath(tmp_path)!r})\n"
+    with entered(tmp_path, before=before) as process:
+        process.start("", entry="slow_to_import:run")
+        process.until((tmp_path / "begun").exists)
+        process.process.send_signal(signal.SIGTERM)
+        (tmp_path / "go").touch()
+        assert process.ended() == EXIT_OK
+        assert process.box().beats > 0
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_the_end_of_the_terminal_is_no_business_of_its_own(tmp_path: Path, *, ignored: bool) -> None:
+    before = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" if ignored else ""
+    with entered(tmp_path, before=before) as process:
+        process.phase("importing")
+        process.process.send_signal(signal.SIGHUP)
+        process.start("idle")
+        process.phase("running")
+        process.process.send_signal(signal.SIGHUP)
+        assert (signal.SIGHUP in signals(process.pid, "SigIgn")) == ignored  # What `nohup` wants goes on to programs.
+        process.stop()
+        assert process.ended() == EXIT_OK
 
 
 def test_its_stacks_can_be_seen_while_it_waits_for_its_start(tmp_path: Path) -> None:
