@@ -81,6 +81,92 @@ def test_the_market_that_was_probably_meant_is_suggested(written: str, meant: st
     assert directory().suggest(written) == meant
 
 
+def of_many() -> MarketDirectory:
+    """Codes of the exchange among which `KRW-` is more alike than the coins are."""
+    made = MarketDirectory()
+    codes = (
+        "KRW-WAXP", "KRW-BTG", "KRW-BTT", "KRW-BTC", "BTC-ETH", "KRW-ETC", "KRW-ETH", "KRW-XRP", "USDT-BTC", "BTC-BTT",
+        "USDT-DOGE", "KRW-DOGE", "KRW-SOL", "BTC-SOLVE", "KRW-XTZ", "KRW-HBAR", "BTC-ALICE", "KRW-USDT", "KRW-T",
+    )  # fmt: skip
+    made.replace(infos(*codes), 0.0)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        # The right coin, written in another manner.
+        ("krw-btc", "KRW-BTC"),
+        ("BTC/KRW", "KRW-BTC"),
+        ("BTCKRW", "KRW-BTC"),
+        ("krwbtc", "KRW-BTC"),
+        ("BTCUSDT", "USDT-BTC"),
+        ("usdt_doge", "USDT-DOGE"),
+        ("DOGEUSDT", "USDT-DOGE"),
+        ("ETHBTC", "BTC-ETH"),
+        ("USDT", "KRW-USDT"),
+        ("--krw--btc--", "KRW-BTC"),
+        # The right coin of another quote currency.
+        ("USDT-HBAR", "KRW-HBAR"),
+        ("KRW-ALICE", "BTC-ALICE"),
+        ("EUR-ETH", "KRW-ETH"),
+        ("KRX-BTC", "KRW-BTC"),
+        ("BTC-KRQ", "KRW-BTC"),
+        ("alice", "BTC-ALICE"),
+        # A coin with a mistake.
+        ("KRW-ETHH", "KRW-ETH"),
+        ("KRW-XPR", "KRW-XRP"),
+        ("KRW-DOG", "KRW-DOGE"),
+        ("KRW-SOLV", "KRW-SOL"),
+        ("BTC-SOLV", "BTC-SOLVE"),
+        ("BTC-ETHH", "BTC-ETH"),
+        ("USDT-DOGEE", "USDT-DOGE"),
+        ("ETHHKRW", "KRW-ETH"),
+        ("dogee", "KRW-DOGE"),
+        # Nothing that is alike enough, though `KRW-` is.
+        ("KRW-QQQQ", ""),
+        ("KRW-ZZ", ""),
+        ("BTC-QQQQ", ""),
+        ("KRW-", ""),
+        ("KRW", ""),
+        ("-", ""),
+        ("NOTHING-ALIKX", ""),
+        ("KRW-BTC-ETH", ""),
+        ("KRW-" + "E" * 100_000, ""),
+    ],
+)
+def test_the_coin_weighs_more_than_the_quote_currency_that_most_markets_share(written: str, meant: str) -> None:
+    assert of_many().suggest(written) == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "codes", "meant"),
+    [
+        # Cut short, or typed on.
+        ("KRW-DOG", ("KRW-DOT", "KRW-DOGE"), "KRW-DOGE"),
+        ("KRW-SOLA", ("KRW-SOBA", "KRW-SOL"), "KRW-SOL"),
+        # As long.
+        ("KRW-BTX", ("KRW-BYTX", "KRW-BTC"), "KRW-BTC"),
+        # The exchange's order.
+        ("KRW-BTX", ("KRW-BTT", "KRW-BTC"), "KRW-BTT"),
+        ("KRW-BTX", ("KRW-BTC", "KRW-BTT"), "KRW-BTC"),
+    ],
+)
+def test_of_coins_with_as_many_mistakes_the_likeliest_is_suggested(
+    written: str, codes: tuple[str, ...], meant: str
+) -> None:
+    made = MarketDirectory()
+    made.replace(infos(*codes), 0.0)
+    assert made.suggest(written) == meant
+
+
+@given(st.text(max_size=12))
+def test_a_suggestion_is_a_listed_market_or_nothing(written: str) -> None:
+    made = of_many()
+    assert made.suggest(written) in {"", *made.codes()}
+    assert all(made.suggest(code.lower()) == code for code in made.codes())
+
+
 CODES = st.lists(st.sampled_from([f"{quote}-{base}" for quote in ("KRW", "BTC") for base in "ABCDE"]), unique=True)
 
 
