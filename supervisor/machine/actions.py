@@ -20,10 +20,14 @@ class AskToStop(Struct, frozen=True):
 
 
 class Kill(Struct, frozen=True):
-    """End the child now; dump its stacks before, when it hangs and did not end in its time."""
+    """End the child now; dump its stacks before, when it hangs and did not end in its time.
+
+    `why` is said for it, where nobody has said anything about its end.
+    """
 
     child: str
     dump: bool = True
+    why: str = ""
 
 
 class Record(Struct, frozen=True):

@@ -214,11 +214,11 @@ class Core(abc.ABC):
                 member.must_stop = Cause.STOP
         self._advance(group, now_s)
 
-    def _kill(self, child: ChildRecord, cause: Cause, now_s: float, *, dump: bool = True) -> None:
+    def _kill(self, child: ChildRecord, cause: Cause, now_s: float, *, dump: bool = True, why: str = "") -> None:
         child.note_recovery(now_s)
         child.stopping_for = cause
         child.enter(Input.STOP, now_s)
-        self._out.append(Kill(child.name, dump=dump))
+        self._out.append(Kill(child.name, dump=dump, why=why))
 
     def _down(self, member: Member, now_s: float) -> None:
         """Go on with a member that was being stopped and is gone."""

@@ -116,7 +116,8 @@ class Machine(Orders):
 
     def _due(self, member: Member, now_s: float) -> None:
         if member.state is State.STARTING and isinstance(member, ChildRecord):
-            self._kill(member, Cause.START_TIMEOUT, now_s)
+            why = f"it did not say that it is ready within {member.spec.start_timeout_s:g} s (start_timeout_s)"
+            self._kill(member, Cause.START_TIMEOUT, now_s, why=why)
             return
         member.is_probe = member.is_probe or member.state is State.PARKED
         member.enter(Input.WISH, now_s)

@@ -141,9 +141,10 @@ class Children:
         if (life := self.living(name)) is not None:
             self._nursery.start_soon(life.stop, limit_s)
 
-    def kill(self, name: str, *, dump: bool) -> None:
-        """End a child's process now; one that is gone already is no error."""
+    def kill(self, name: str, *, dump: bool, why: str = "") -> None:
+        """End a child's process now; one that is gone already is no error. `why` becomes its last words if need be."""
         if (life := self.living(name)) is not None:
+            life.last_words = life.last_words or why
             self._nursery.start_soon(partial(life.kill, dump=dump))
 
     def forget(self, name: str) -> None:

@@ -208,8 +208,8 @@ class Tree:
                 self.children.follow(name, incarnation)
             case AskToStop(name, limit_s):
                 self.children.ask_to_stop(name, limit_s)
-            case Kill(name, dump):
-                self.children.kill(name, dump=dump)
+            case Kill(name, dump, why):
+                self.children.kill(name, dump=dump, why=why)
             case Record():
                 self._record(action)
             case Decision(name, text):

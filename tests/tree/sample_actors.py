@@ -58,6 +58,10 @@ async def never_ready(actor: Any) -> None:
     await trio.sleep_forever()
 
 
+async def blocked_before_it_is_ready(actor: Any) -> None:
+    time.sleep(30)  # noqa: ASYNC251 - the point of this actor
+
+
 async def ends(actor: Any, settings: SampleSettings) -> None:
     actor.ready()
     await trio.sleep(settings.after_s)

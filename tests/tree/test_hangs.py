@@ -77,3 +77,19 @@ def test_a_child_that_hangs_while_it_starts_costs_no_other_child_anything(tmp_pa
         tree.wait_for("child_ready", "good")
         assert tree.status()["good"]["restarts"] == 0
         assert "cause      start_timeout" in told_by_why(tree, "a")
+
+
+@pytest.mark.parametrize(
+    ("entry", "where"), [("never_ready", "its loop turned last"), ("blocked_before_it_is_ready", "in blocked_before")]
+)
+def test_a_child_that_was_not_ready_in_time_is_told_with_its_limit_and_where_it_was(
+    tmp_path: Path, entry: str, where: str
+) -> None:
+    settings = flags() + child("a", entry, start_timeout_s=1.5, restart="temporary")
+    said = "it did not say that it is ready within 1.5 s (start_timeout_s)"
+    with running_tree(tmp_path, settings) as tree:
+        assert tree.wait_for("child_stopped", "a")["summary"] == said
+        story = told_by_why(tree, "a")
+        assert f"said       {said}" in story
+        assert where in story
+        assert tree.status()["a"]["last_exit"]["summary"] == said

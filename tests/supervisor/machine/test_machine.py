@@ -98,7 +98,8 @@ def test_a_child_that_is_not_ready_in_time_is_killed_and_that_counts_as_a_failur
     machine.start(now_s=0.0)
     assert machine.next_check_s() == 30.0
     assert machine.tick(now_s=29.9) == []
-    assert machine.tick(now_s=30.0) == [Kill("c0")]
+    why = "it did not say that it is ready within 30 s (start_timeout_s)"
+    assert machine.tick(now_s=30.0) == [Kill("c0", why=why)]
     stopped, *rest = machine.exited("c0", KILLED, now_s=30.1)
     assert stopped == Record("child_stopped", "c0", cause="start_timeout", exit=KILLED)
     assert spawns(rest) == ["c0", "c1"]

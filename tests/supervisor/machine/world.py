@@ -212,7 +212,7 @@ class World:
                         queue.extend(self.machine.spawn_failed(name, "no more processes", now_s=self.now_s))
                     else:
                         self.processes[name] = Process()
-                case AskToStop(name, _) | Kill(name, _):
+                case AskToStop(name, _) | Kill(name, _, _):
                     # An order may cross with the news that there is no process to obey it.
                     assert name in self.processes or name in unmade, f"no process of {name} could obey {action}"
                     if name in self.processes:
