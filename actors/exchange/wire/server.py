@@ -83,9 +83,9 @@ class ExchangeServer:
         self._rng = self._seeded("connections")
         self._ended = EndedConnections()
         self._connections: dict[int, WebSocketConnection] = {}
-        keys = KeyRing(settings.all_accounts)
-        limits = RequestLimits(enabled=settings.limits, is_plain=settings.quirks.limit_body == "plain")
-        self._handshakes = Handshakes(keys, limits, settings.quirks)
+        self._keys = KeyRing(settings.all_accounts)
+        self._limits = RequestLimits(enabled=settings.limits, is_plain=settings.quirks.limit_body == "plain")
+        self._handshakes = Handshakes(self._keys, self._limits, settings.quirks)
         self._plan = Plan()
         self._injector = Injector(
             self._plan,
@@ -96,7 +96,7 @@ class ExchangeServer:
             rng=self._seeded("faults"),
         )
         routes = served_routes(source, venue, settings.quirks, self._seeded("answers"))
-        self._service = RestService(routes, venue, keys, limits)
+        self._service = RestService(routes, venue, self._keys, self._limits)
         self._rest = RestCalls(self._service, self._plan, self._injector, journal)
         self._control = Control({"state": self.report, "ledger": self.ledger}, self._plan, self._injector)
         self.handshakes = 0
@@ -108,13 +108,18 @@ class ExchangeServer:
         return len(self._connections)
 
     def summary(self) -> dict[str, int]:
-        """Numbers for a status line: handshakes, refused ones, open connections, data frames sent since the start."""
+        """Numbers for a status line.
+
+        Handshakes, refused ones, open connections and data frames sent since the start; and what was forgotten because
+        too many addresses, accounts or tokens came: allowances and blocks of requests, and nonces.
+        """
         sent = sum(connection.sent_frames for connection in self._connections.values())
         return {
             "handshakes": self.handshakes,
             "refused": self.refused,
             "connections": self.connections,
             "sent_frames": self._ended.sent_frames + sent,
+            **self._forgotten(),
         }
 
     def report(self) -> dict[str, object]:
@@ -124,7 +129,11 @@ class ExchangeServer:
             "refused": self.refused,
             "connections": [connection.report() for connection in self._connections.values()],
             "ended": self._ended.reports(),
+            **self._forgotten(),
         }
+
+    def _forgotten(self) -> dict[str, int]:
+        return {"limits_forgotten": self._limits.forgotten, "nonces_forgotten": self._keys.forgotten_nonces}
 
     def ledger(self) -> dict[str, object]:
         """What `GET /_simulator/ledger` answers: the truth about all accounts as of now; a recording has none."""

@@ -38,7 +38,9 @@ async def test_as_a_child_it_is_ready_once_it_listens_and_counts(tmp_path: Path,
         nursery.start_soon(run, actor, SimulatorSettings(markets=4, rate=10.0))
         await trio.sleep(1.0)
         assert told == [Ready(pid=1)]
-        assert actor.counters.snapshot() == {"handshakes": 0, "refused": 0, "connections": 0, "sent_frames": 0}
+        assert actor.counters.snapshot() == dict.fromkeys(
+            ("handshakes", "refused", "connections", "sent_frames", "limits_forgotten", "nonces_forgotten"), 0
+        )
         nursery.cancel_scope.cancel()
 
 

@@ -11,7 +11,10 @@ from trio.testing import MockClock
 from actors.exchange.actor import make_stage
 from actors.exchange.faults.catalogue import kinds_document
 from actors.exchange.faults.plan import MOST_ACTIVE
+from actors.exchange.rest import keys as keys_module
+from actors.exchange.rest import limits as limits_module
 from actors.exchange.settings import AccountSettings, SimulatorSettings
+from protocols.upbit.tokens import make_token
 from tests.actors.exchange.wire.memory_client import Bench
 
 FAULTS = "/_simulator/faults"
@@ -124,4 +127,20 @@ async def test_the_ledger_has_every_account_and_a_recording_has_none(autojump_cl
         assert (first["access_key"], second["access_key"]) == ("key", "other")
         assert second["balances"]["KRW"]["free"] == "12.5"
         assert second["orders"] == []
+        nursery.cancel_scope.cancel()
+
+
+async def test_the_state_tells_what_was_forgotten_since_too_many_came(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits_module, "_MOST_KEPT", 0)
+    monkeypatch.setattr(keys_module, "KEPT_NONCES", 0)
+    token = b"Bearer " + make_token("key", "secret", nonce="1").encode()
+    async with trio.open_nursery() as nursery:
+        stage = Bench(nursery)  # Its limits are on.
+        await stage.connect()
+        await stage.connect("/websocket/v1/private", [(b"authorization", token)])
+        state = (await stage.http("GET", "/_simulator/state")).document()
+        assert (state["limits_forgotten"], state["nonces_forgotten"]) == (2, 1)
+        assert stage.server.summary().items() >= {"limits_forgotten": 2, "nonces_forgotten": 1}.items()
         nursery.cancel_scope.cancel()
