@@ -15,7 +15,8 @@ from actors.commands.known_markets import refuse_unlisted
 from actors.commands.options import Seconds, run_dir_option
 from actors.commands.signals import run_until_signalled
 from actors.commands.topic_arguments import REPORTED_BY, Watched, read_watched
-from actors.runtime.channel.dialling import Dial, Item
+from actors.runtime.channel.dialling import Dial
+from actors.runtime.channel.receiving import Item
 from actors.runtime.process.counters import Counters
 from actors.runtime.process.logs import Redaction, configure_logs, get_logger
 from actors.runtime.run_dir import find_actor, find_run_dir

@@ -21,8 +21,9 @@ from actors.connections.keep_alive import keep_alive
 from actors.connections.listing import ListAsker
 from actors.connections.routing import Answer, Router
 from actors.connections.websocket import Connection
-from actors.runtime.channel.publishing import Counter, Publisher
+from actors.runtime.channel.publishing import Publisher
 from actors.runtime.groups import leaves
+from actors.runtime.process.counters import Counter
 from actors.runtime.process.heartbeat import Watch
 from protocols.backoff import Backoff
 from protocols.errors import (

@@ -6,7 +6,7 @@ import trio
 
 from actors.connections.exchange_settings import ExchangeSettings
 from actors.connections.websocket import Connection
-from actors.runtime.channel.publishing import Counter
+from actors.runtime.process.counters import Counter
 from protocols.errors import HeartbeatTimeout
 
 

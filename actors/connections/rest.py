@@ -8,7 +8,7 @@ import trio
 from structlog.typing import FilteringBoundLogger
 
 from actors.connections.http_answers import parse_error, parse_retry_after
-from actors.runtime.channel.publishing import Counter
+from actors.runtime.process.counters import Counter
 from protocols.errors import ConnectionLost, ExchangeRefused, SettingsError
 from protocols.upbit.instruments import decode_instruments
 from protocols.upbit.limits import RequestBudget, parse_remaining_req

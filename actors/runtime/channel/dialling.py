@@ -2,7 +2,8 @@
 
 A link has no task of its own. Whoever iterates it dials, reads, decodes and, when the other side went away, dials
 again and declares the same wants. What the iteration yields is in order: events, and between them `Down`, `Up`, `Gap`
-and `WantProblem`.
+and `WantProblem`. What the bytes mean is decided in `receiving`, what the other side was told in `declaring`; here
+they are moved, and connections made and ended.
 
     async with actor.dial("public") as feed:
         await feed.want_topics("ticker/KRW-BTC")
@@ -12,7 +13,6 @@ and `WantProblem`.
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -24,30 +24,15 @@ import trio
 from structlog.typing import FilteringBoundLogger
 
 from actors.runtime.channel.asking import Arguments, ask
-from actors.runtime.channel.publishing import Counter
+from actors.runtime.channel.declaring import Declarations
 from actors.runtime.channel.readable import is_readable
+from actors.runtime.channel.receiving import Item, Receiver
 from actors.runtime.process.black_box import Note, note_nowhere
+from actors.runtime.process.counters import Counter
 from actors.runtime.process.heartbeat import Watch
-from protocols.channel.continuity import Continuity
-from protocols.channel.framing import FrameSplitter, pack_frame
-from protocols.channel.messages import (
-    CACHED,
-    Accepted,
-    Delivery,
-    Down,
-    Event,
-    Gap,
-    Hello,
-    Preference,
-    Reply,
-    Up,
-    Want,
-    WantProblem,
-    Wants,
-    Welcome,
-)
-from protocols.errors import ChannelError, UsageError
-from protocols.unreadable import UNREADABLE
+from protocols.channel.framing import pack_frame
+from protocols.channel.messages import Accepted, Delivery, Hello, Preference, Want, Wants, Welcome
+from protocols.errors import UsageError
 from protocols.upbit.messages import DataMessage
 
 READ_BYTES: Final = 262144
@@ -57,8 +42,6 @@ STABLE_AFTER_S: Final = 1.0
 """A link that lived so long is dialled again at once."""
 
 _encode = msgspec.msgpack.Encoder().encode
-
-Item = Event[Any] | Down | Up | Gap | WantProblem
 
 
 class Dial:
@@ -77,7 +60,6 @@ class Dial:
 
     Attributes:
         continuity: proof that nothing was missed, or what.
-        server: who answered, once it did.
     """
 
     def __init__(
@@ -100,30 +82,17 @@ class Dial:
         self._progressed = progressed
         self._watch = watch
         self._watching = ExitStack()
-        self._note = note
         self._arrived = 0
         self._taken = 0
-        server_message = Event[bodies] | Welcome | Accepted | Down | Up | Gap | WantProblem | Reply
-        self._decode = msgspec.msgpack.Decoder(server_message).decode
+        self._declarations = Declarations()
+        self._receiver = Receiver(bodies, self._declarations, counters, log, note=note, told=told)
+        self._waiting = self._receiver.waiting
         self._stream: trio.SocketStream | None = None
-        self._splitter = FrameSplitter()
         self._send_lock = trio.Lock()
-        self._wants = Wants(0, ())
-        self._told = told
-        self._declared: frozenset[str] = frozenset()
-        self._leaving: dict[str, int] = {}
-        self._waiting: deque[Item] = deque()
-        self._is_up: bool | None = None
-        self._is_parked = False
         self._redial_s = 0.0
         self._dialled_s = 0.0
-        self._down_since_ns = 0
-        self._epoch = 0
-        self._told_epoch = 0
-        self._resumed: set[str] = set()
         self._is_closed = False
-        self.continuity = Continuity()
-        self.server: Welcome | None = None
+        self.continuity = self._receiver.continuity
 
     async def __aenter__(self) -> Self:
         if self._watch is not None:
@@ -148,15 +117,20 @@ class Dial:
         """Want exactly these topics from now on, also after every reconnect; replaces what was wanted before."""
         if self._is_closed:
             raise UsageError(f"{self._client}: the link to {self._path.name} is closed; dial a new one")
-        before = {want.topic for want in self._wants.wants}
-        self._wants = Wants(self._wants.version + 1, tuple(wants))
+        before = self._declarations.topics
+        self._declarations.newest = Wants(self.wants_version + 1, tuple(wants))
         if self._stream is None:
-            for topic in before - {want.topic for want in self._wants.wants}:
+            for topic in before - self._declarations.topics:
                 self.continuity.forget(topic)
         else:
             # A link that breaks here is dialled again by its reader, which declares the newest wants.
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 await self._declare_wants(self._stream)
+
+    @property
+    def server(self) -> Welcome | None:
+        """Who answered, once it did."""
+        return self._receiver.server
 
     @property
     def is_attached(self) -> bool:
@@ -166,12 +140,12 @@ class Dial:
     @property
     def is_up(self) -> bool:
         """Whether the other side's source works, as far as it said."""
-        return self._is_up is True
+        return self._receiver.is_up is True
 
     @property
     def wants_version(self) -> int:
         """Version of the wants that were declared last; the other side holds them once it has accepted it."""
-        return self._wants.version
+        return self._declarations.newest.version
 
     async def want_topics(
         self, *topics: str, delivery: Delivery = "every", sample_ms: int = 0, preference: Preference = "both"
@@ -253,9 +227,8 @@ class Dial:
     async def _dial_once(self) -> trio.SocketStream:
         stream = await trio.open_unix_socket(str(self._path))
         try:
-            self._splitter = FrameSplitter()
-            self._declared = frozenset()
-            self._resumed = {want.topic for want in self._wants.wants} if self.server is not None else set()
+            self._receiver.begin_link()
+            self._declarations.begin_link()
             await self._send(stream, Hello(self._client, os.getpid()))
             await self._declare_wants(stream)
         except BaseException:
@@ -271,13 +244,9 @@ class Dial:
     async def _declare_wants(self, stream: trio.SocketStream) -> None:
         """Send the newest wants; those that were declared while they went out follow them."""
         sent_version = -1
-        while sent_version != self._wants.version:
-            wants = self._wants
-            # What is under way of a topic that leaves belongs to no want any more, not even to one of the same topic
-            # that is declared behind it.
-            topics = frozenset(want.topic for want in wants.wants)
-            self._leaving.update(dict.fromkeys(self._declared - topics, wants.version))
-            self._declared = topics
+        while sent_version != self.wants_version:
+            wants = self._declarations.newest
+            self._declarations.goes_out(wants)
             await self._send(stream, wants)
             sent_version = wants.version
 
@@ -291,107 +260,19 @@ class Dial:
                 raise
 
     def _read(self, chunk: bytes) -> None:
-        """Decode what one read brought; what does not fit ends the link, which is then dialled again."""
-        decode, saw, append = self._decode, self.continuity.saw_event, self._waiting.append
-        events = 0
-        try:
-            for payload, merged in self._splitter.feed(chunk):
-                message = decode(payload)
-                if message.__class__ is not Event:
-                    self._read_marker(message)
-                elif self._leaving and message.topic in self._leaving:
-                    self._counters.add("events_late")
-                elif message.origin == CACHED and self._knows(message):
-                    self._counters.add("events_known")
-                else:
-                    missing = saw(message, merged)
-                    if self._resumed and message.topic in self._resumed:
-                        self._resumed.discard(message.topic)
-                        if missing:
-                            self._tell_detached(message, missing)
-                    events += 1
-                    append(message)
-        except (ChannelError, *UNREADABLE) as error:
+        """Take in what one read brought; what does not fit ends the link, which is then dialled again."""
+        events, unreadable = self._receiver.take(chunk, now_ns=time.monotonic_ns())
+        if unreadable is not None:
             self._counters.add("channel_errors")
-            self._log.warning("channel.unreadable", server=self._path.stem, reason=str(error))
+            self._log.warning("channel.unreadable", server=self._path.stem, reason=unreadable)
             self._lose("the link sent something unreadable")
         if events:
             self._redial_s = 0.0
-            self._note_newest(events)
-        self._counters.add("events_received", events)
-
-    def _note_newest(self, events: int) -> None:
-        newest = next(item for item in reversed(self._waiting) if isinstance(item, Event))
-        self._note(newest.topic, newest.epoch, newest.sequence, events)
-
-    def _knows(self, event: Event[Any]) -> bool:
-        """Whether this client already had what is sent to late comers, before it was detached."""
-        position = self.continuity.position(event.topic)
-        return position is not None and (event.epoch, event.sequence) <= position
-
-    def _tell_detached(self, event: Event[Any], missing: int) -> None:
-        self.continuity.unannounced -= missing
-        self.continuity.missed += missing
-        self._counters.add("gaps")
-        self._waiting.append(
-            Gap(event.topic, event.epoch, event.sequence - missing, event.sequence - 1, "not attached")
-        )
-
-    def _read_marker(self, message: Welcome | Accepted | Down | Up | Gap | WantProblem | Reply) -> None:
-        if isinstance(message, Accepted):
-            self._settle(message.version)
-        elif isinstance(message, Welcome):
-            self.server = message
-            self._epoch = message.epoch
-            if message.link in {"up", "none"}:
-                self._go_up(message.epoch)
-            elif message.link != "connecting":
-                self._go_down(message.reason, parked=message.link == "parked")
-        elif isinstance(message, Up):
-            self._go_up(message.epoch)
-        elif isinstance(message, Down):
-            self._go_down(message.reason, parked=message.parked)
-        elif isinstance(message, Gap):
-            self.continuity.saw_gap(message)
-            self._counters.add("gaps")
-            self._waiting.append(message)
-        elif isinstance(message, WantProblem):
-            self._log.warning("channel.want_problem", topic=message.topic, reason=message.reason)
-            self._waiting.append(message)
-        if self._told is not None and isinstance(message, Welcome | Accepted):
-            self._told(message)
-
-    def _settle(self, version: int) -> None:
-        """Wants of this version are held: nothing more comes of what had left by then, and its numbering is over."""
-        for topic in [topic for topic, left in self._leaving.items() if left <= version]:
-            del self._leaving[topic]
-            self.continuity.forget(topic)
-
-    def _go_up(self, epoch: int) -> None:
-        self._epoch = epoch
-        # A new epoch is told also when nothing was ever down: the source gave its connection up for another one.
-        if not self._is_up or epoch != self._told_epoch:
-            self._told_epoch = epoch
-            now_ns = time.monotonic_ns()
-            outage_s = (now_ns - self._down_since_ns) / 1e9 if self._is_up is False else 0.0
-            self._is_up, self._is_parked = True, False
-            self._waiting.append(Up(epoch, outage_s, now_ns))
-
-    def _go_down(self, reason: str, *, parked: bool) -> None:
-        if self._is_up is not False:
-            self._is_up = False
-            self._down_since_ns = time.monotonic_ns()
-        elif parked is self._is_parked:
-            return
-        self._is_parked = parked
-        self._waiting.append(Down(self._epoch, reason, self._down_since_ns, parked))
 
     def _lose(self, reason: str) -> None:
         if self._stream is not None:
             self._stream.socket.close()
             self._stream = None
-            self._settle(self._wants.version)
             if trio.current_time() - self._dialled_s >= STABLE_AFTER_S:
                 self._redial_s = 0.0
-        if self._is_up:
-            self._go_down(f"{self._path.stem}: {reason}", parked=False)
+        self._receiver.lose(f"{self._path.stem}: {reason}", now_ns=time.monotonic_ns())

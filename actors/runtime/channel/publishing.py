@@ -8,12 +8,13 @@ subscriber.
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from actors.runtime.channel.streams import Body, Stream
 from actors.runtime.process.black_box import Note, note_nowhere
+from actors.runtime.process.counters import Counter
 from protocols.channel.framing import HEADER, pack_frame
 from protocols.channel.messages import (
     CACHED,
@@ -43,16 +44,6 @@ _encode = msgspec.msgpack.Encoder().encode
 _pack = HEADER.pack
 
 RequestHandler = Callable[[Request], Awaitable[object]]
-
-
-class Counter(Protocol):
-    """The part of an actor's counters that this module needs."""
-
-    def add(self, name: str, n: int = 1) -> None:
-        """Add `n` to a counter."""
-
-    def set(self, name: str, value: float) -> None:
-        """Set a gauge."""
 
 
 class Subscriber:

@@ -1,5 +1,17 @@
 """Numbers that an actor keeps about itself; they travel with each heartbeat to `upbitd status`."""
 
+from typing import Protocol
+
+
+class Counter(Protocol):
+    """What those that only count need of an actor's counters."""
+
+    def add(self, name: str, n: int = 1) -> None:
+        """Add `n` to a counter."""
+
+    def set(self, name: str, value: float) -> None:
+        """Set a gauge."""
+
 
 class Counters:
     """Named numbers. Plain dict access underneath, so counting costs next to nothing on the hot path."""

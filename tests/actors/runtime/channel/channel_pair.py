@@ -10,8 +10,9 @@ import trio
 from structlog.testing import LogCapture
 from structlog.typing import FilteringBoundLogger
 
-from actors.runtime.channel.dialling import Dial, Item
+from actors.runtime.channel.dialling import Dial
 from actors.runtime.channel.publishing import Publisher
+from actors.runtime.channel.receiving import Item
 from actors.runtime.channel.serving import serve_channel
 from actors.runtime.process.counters import Counters
 from protocols.upbit.messages import Trade
