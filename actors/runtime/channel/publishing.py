@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from actors.runtime.channel.streams import Body, Stream
+from actors.runtime.channel.subscriber import Subscriber
 from actors.runtime.process.black_box import Note, note_nowhere
 from actors.runtime.process.counters import Counter
 from protocols.channel.framing import HEADER, pack_frame
@@ -32,32 +33,10 @@ from protocols.channel.messages import (
 )
 from protocols.channel.outbox import Outbox
 
-MAX_WANTS: Final = 20_000
-"""Wants of one client: more than every market times every type, units included (855 x 17)."""
-
-MAX_PROBLEMS: Final = 1000
-"""Refused wants of one declaration that are named one by one."""
-
-MIN_SAMPLE_MS: Final = 1
-
 _encode = msgspec.msgpack.Encoder().encode
 _pack = HEADER.pack
 
 RequestHandler = Callable[[Request], Awaitable[object]]
-
-
-class Subscriber:
-    """One attached client: its outbox and what it wants."""
-
-    def __init__(self, outbox: Outbox, name: str) -> None:
-        self.outbox = outbox
-        self.name = name
-        self.wants: dict[str, Want] = {}
-        self.intervals_s: dict[str, float] = {}
-
-    def send(self, message: msgspec.Struct) -> None:
-        """Queue one message that keeps its place among the events."""
-        self.outbox.put_marker(pack_frame(_encode(message)))
 
 
 class Publisher:
@@ -227,25 +206,10 @@ class Publisher:
         Wants that cannot be served are answered with a `WantProblem` each and left out. Newly wanted topics with a
         known last value are answered with it at once, marked `CACHED`.
         """
-        accepted: dict[str, Want] = {}
-        refused: list[WantProblem] = []
-        for want in wants.wants[:MAX_WANTS]:
-            reason = "" if want.topic in subscriber.wants else self.refuse(want.topic)
-            if reason:
-                refused.append(WantProblem(want.topic, reason, is_held=False))
-            else:
-                accepted[want.topic] = want
-        if len(wants.wants) > MAX_WANTS:
-            reason = f"this one and those behind it: more than {MAX_WANTS} wants of one client"
-            refused.append(WantProblem(wants.wants[MAX_WANTS].topic, reason, is_held=False))
+        accepted, refused = subscriber.admit(wants, self.refuse)
         if refused:
             self.counters.add("wants_refused", len(refused))
-        for problem in refused[:MAX_PROBLEMS]:
-            subscriber.send(problem)
-        for problem in refused[MAX_PROBLEMS : MAX_PROBLEMS + 1]:
-            subscriber.send(
-                WantProblem(problem.topic, f"{problem.reason} (and others, {len(refused)} in all)", is_held=False)
-            )
+            subscriber.send_refused(refused)
         self._apply(subscriber, accepted)
         subscriber.send(Accepted(wants.version))
         self.flush()
@@ -265,28 +229,19 @@ class Publisher:
     # Inside.
 
     def _apply(self, subscriber: Subscriber, wants: dict[str, Want]) -> None:
-        old = subscriber.wants
-        subscriber.wants = wants
-        changed = [topic for topic, want in old.items() if wants.get(topic) != want]
-        for topic in changed:
-            if topic in self.streams:  # A one-shot want that was served may have left nothing behind.
-                self.streams[topic].remove(subscriber, old[topic])
-            if topic not in wants:
-                subscriber.outbox.forget(topic)
-        subscriber.intervals_s = {
-            topic: max(want.sample_ms, MIN_SAMPLE_MS) / 1000
-            for topic, want in wants.items()
-            if want.delivery == "sampled"
-        }
-        for topic, want in wants.items():
-            if old.get(topic) != want:
-                changed.append(topic)
-                self._begin(subscriber, topic, want, is_new=topic not in old)
-        if changed:
-            self.drop_unwanted(changed)
+        ended, begun = subscriber.replace_wants(wants)
+        for want in ended:
+            if want.topic in self.streams:  # A one-shot want that was served may have left nothing behind.
+                self.streams[want.topic].remove(subscriber, want)
+        before = {want.topic for want in ended}
+        for want in begun:
+            self._begin(subscriber, want, is_new=want.topic not in before)
+        if ended or begun:
+            self.drop_unwanted(want.topic for want in (*ended, *begun))
             self.on_wanted()
 
-    def _begin(self, subscriber: Subscriber, topic: str, want: Want, *, is_new: bool) -> None:
+    def _begin(self, subscriber: Subscriber, want: Want, *, is_new: bool) -> None:
+        topic = want.topic
         stream = self.streams.get(topic)
         if stream is None:
             stream = self.streams[topic] = Stream(topic)

@@ -13,7 +13,8 @@ import trio
 from structlog.typing import FilteringBoundLogger
 
 from actors.runtime.channel.peer import is_same_user
-from actors.runtime.channel.publishing import Publisher, Subscriber
+from actors.runtime.channel.publishing import Publisher
+from actors.runtime.channel.subscriber import Subscriber
 from protocols.channel.framing import FrameSplitter
 from protocols.channel.messages import PROTOCOL_VERSION, ClientMessage, Hello, Reply, Request, Wants
 from protocols.errors import ChannelError, UpbitdError

@@ -9,7 +9,8 @@ import trio.testing
 
 from actors.connections.exchange_settings import ExchangeSettings
 from actors.connections.feed import Feed
-from actors.runtime.channel.publishing import Publisher, Subscriber
+from actors.runtime.channel.publishing import Publisher
+from actors.runtime.channel.subscriber import Subscriber
 from actors.runtime.process.counters import Counters
 from protocols.channel.framing import FrameSplitter
 from protocols.channel.messages import Want, Wants
