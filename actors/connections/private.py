@@ -18,10 +18,11 @@ from msgspec import Struct
 
 from actors.connections.account_lock import AccountLock, Holder
 from actors.connections.exchange_settings import ExchangeSettings, Seconds
-from actors.connections.feed import Feed, refusal_of
+from actors.connections.feed import Feed
 from actors.connections.handshake import connect_websocket
 from actors.connections.http_answers import error_name
 from actors.connections.keys import load_keys
+from actors.connections.routing import refusal_of
 from actors.connections.websocket import Connection
 from actors.runtime.actor import Actor
 from protocols.channel.messages import Request

@@ -9,9 +9,10 @@ import trio
 from msgspec import Meta, Struct
 
 from actors.connections.exchange_settings import ExchangeSettings
-from actors.connections.feed import Feed, refusal_of
+from actors.connections.feed import Feed
 from actors.connections.handshake import connect_websocket
 from actors.connections.rest import QuotationRest
+from actors.connections.routing import refusal_of
 from actors.connections.websocket import Connection
 from actors.runtime.actor import Actor
 from protocols.channel.messages import Request

@@ -1,10 +1,11 @@
-"""From a decoded message to the topic it belongs to, and so to those who want it."""
+"""From a decoded message to the topic it belongs to, and so to those who want it; and topics that lead nowhere."""
 
 from collections.abc import Collection, Iterable
 from typing import Any, Final, cast
 
 from actors.runtime.channel.publishing import Publisher
 from actors.runtime.channel.streams import Stream
+from protocols.errors import UsageError
 from protocols.upbit.messages import (
     MARKET_TYPES,
     Announcement,
@@ -160,3 +161,14 @@ _ACCOUNT_TYPES: Final[dict[str, type[DataMessage]]] = {
     "myAsset": MyAsset,
     "announcement": Announcement,
 }
+
+
+def refusal_of(key: str, served: Collection[str], *, other: str) -> str:
+    """Say why a connection for the types `served` cannot serve a topic, or "" when it can; `other` serves the rest."""
+    try:
+        topic = parse_topic(key)
+    except UsageError as error:
+        return str(error)
+    if topic.type not in served:
+        return f"{topic.type} is served by the actor `{other}`"
+    return "" if topic.key == key else f"write {topic.key!r} instead of {key!r}: a topic has one spelling"

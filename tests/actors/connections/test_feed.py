@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.connections.exchange_settings import ExchangeSettings
-from actors.connections.feed import refusal_of
+from actors.connections.routing import refusal_of
 from protocols.channel.messages import Want, Wants
 from protocols.errors import AuthenticationError, ConnectionLost, HandshakeRefused
 from protocols.upbit.messages import ErrorFrame, Status, SubscriptionEntry, SubscriptionList
