@@ -161,7 +161,7 @@ async def run(actor: Actor, settings: MarketScannerSettings) -> None:
 
     actor.publisher.offer([TURNOVER_TOPIC, SURGE_TOPIC])
     actor.on_request("state", answer_state)
-    async with actor.dial(settings.source) as feed, trio.open_nursery() as nursery:
+    async with actor.dial(settings.source, setting="source") as feed, trio.open_nursery() as nursery:
         # The wants follow when the list is there, which may take as long as the exchange is away.
         nursery.start_soon(_follow_markets, actor, settings, scan, source, feed)
         actor.ready()

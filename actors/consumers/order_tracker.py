@@ -93,7 +93,7 @@ async def run(actor: Actor, settings: OrderTrackerSettings) -> None:
         }
 
     actor.on_request("state", answer_state)
-    async with actor.dial(settings.source) as feed:
+    async with actor.dial(settings.source, setting="source") as feed:
         await feed.want_topics(*TOPICS)
         actor.ready()
         async for item in feed:

@@ -113,7 +113,7 @@ async def run(actor: Actor, settings: PriceMonitorSettings) -> None:
 
     actor.publisher.offer([ALERT_TOPIC])
     actor.on_request("state", answer_state)
-    async with actor.dial(settings.source) as feed:
+    async with actor.dial(settings.source, setting="source") as feed:
         await feed.want_topics(*(f"ticker/{code}" for code in settings.markets), delivery="latest")
         actor.ready()
         async for item in feed:

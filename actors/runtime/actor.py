@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,8 @@ class Actor:
         # The process's own, which its log uses too; an actor that runs alone, as in a test, gets one for itself.
         self._redaction = Redaction(secrets.values()) if redaction is None else redaction
         self._is_ready = False
+        self._own_reason = ""
+        self._absent: dict[object, str] = {}
         self._parked_for = ""
 
     def ready(self) -> None:
@@ -97,16 +100,13 @@ class Actor:
         nothing.
         """
         self.ready()
-        reason = self.redact(reason)
-        if reason != self._parked_for:
-            self._parked_for = reason
-            self._tell(Parked(reason=reason))
+        self._own_reason = self.redact(reason)
+        self._tell_parked()
 
     def unpark(self) -> None:
-        """Take back `park`: the actor works again."""
-        if self._parked_for:
-            self._parked_for = ""
-            self._tell(Unparked())
+        """Take back `park`: the actor works again, unless an actor that it dials does not exist (see `dial`)."""
+        self._own_reason = ""
+        self._tell_parked()
 
     def keep_secret(self, value: str) -> None:
         """Mask this value from now on in all that leaves the process as text: log, reasons, last words.
@@ -139,12 +139,16 @@ class Actor:
         """Answer `method` on this actor's socket; `state` is what `upbitd show` prints."""
         self.publisher.on_request(method, handler)
 
-    def dial(self, server: str, *, bodies: Any = None) -> "Dial":  # noqa: ANN401 - a type or a union of types
+    def dial(self, server: str, *, bodies: Any = None, setting: str = "") -> "Dial":  # noqa: ANN401 - types
         """Return a link to another actor by its name, to be used with `async with`.
 
         Args:
             server: who serves the topics.
             bodies: the type of the events' bodies, or a union of types; the exchange's messages when not given.
+            setting: which of this actor's settings names the server, if one does.
+
+        Where there is no actor of this name for some seconds, this actor is parked with a line that says so and names
+        the setting and the actors that there are; it goes on dialling, and works as soon as the other one was added.
 
         Whatever is taken from the link counts as progress. A link is there to be read: an actor that takes nothing
         from any of its links for its `stall_timeout_s`, while something waits in one, is held to hang, and ended. So
@@ -152,8 +156,12 @@ class Actor:
         one that does not want events for a while closes the link. A link that was never read is not even dialled, so
         nothing waits in it.
         """
-        from actors.runtime.channel.dialling import Dial  # noqa: PLC0415 - an actor that dials nobody need not load it
+        # An actor that dials nobody need not load these.
+        from actors.runtime.channel.dialling import Dial  # noqa: PLC0415
+        from actors.runtime.channel.presence import Presence  # noqa: PLC0415
 
+        named_by = f"{self.name}.{setting}" if setting else f"the code of {self.name}"
+        presence = Presence(self.run_dir, server, named_by, partial(self._note_absence, object()))
         path = socket_of(self.run_dir, server)
         chosen = {} if bodies is None else {"bodies": bodies}
         return Dial(
@@ -164,5 +172,23 @@ class Actor:
             progressed=self.progressed,
             watch=self.watch_input,
             note=self.note,
+            presence=presence,
             **chosen,
         )
+
+    def _note_absence(self, link: object, reason: str) -> None:
+        """An actor that a link dials does not exist, or, with "", is there after all."""
+        if reason:
+            self.ready()
+            self.log.warning("actor.nobody_to_dial", reason=reason)
+            self._absent[link] = self.redact(reason)
+        else:
+            self._absent.pop(link, None)
+        self._tell_parked()
+
+    def _tell_parked(self) -> None:
+        reasons = dict.fromkeys((self._own_reason, *self._absent.values()))
+        reason = "; ".join(filter(None, reasons))
+        if reason != self._parked_for:
+            self._parked_for = reason
+            self._tell(Parked(reason=reason) if reason else Unparked())

@@ -25,6 +25,7 @@ from structlog.typing import FilteringBoundLogger
 
 from actors.runtime.channel.asking import Arguments, ask
 from actors.runtime.channel.declaring import Declarations
+from actors.runtime.channel.presence import Presence
 from actors.runtime.channel.readable import is_readable
 from actors.runtime.channel.receiving import Item, Receiver
 from actors.runtime.process.black_box import Note, note_nowhere
@@ -57,6 +58,7 @@ class Dial:
         watch: asks from time to time, while the link is open, whether items wait in it.
         note: gets the header of the newest event of each read.
         told: hears each `Welcome` and `Accepted` as it is read, before the items that came with it are handed out.
+        presence: hears of each attempt to dial, where somebody must be told that there is no such actor.
 
     Attributes:
         continuity: proof that nothing was missed, or what.
@@ -74,11 +76,13 @@ class Dial:
         watch: Watch | None = None,
         note: Note = note_nowhere,
         told: Callable[[Welcome | Accepted], None] | None = None,
+        presence: Presence | None = None,
     ) -> None:
         self._path = path
         self._client = client
         self._counters = counters
         self._log = log
+        self._presence = presence
         self._progressed = progressed
         self._watch = watch
         self._watching = ExitStack()
@@ -108,6 +112,8 @@ class Dial:
         """Leave: the serving actor frees this client's wants as soon as it sees the link end."""
         self._is_closed = True
         self._watching.close()
+        if self._presence is not None:
+            self._presence.settle()
         self._count_taken()
         if self._stream is not None:
             stream, self._stream = self._stream, None
@@ -222,6 +228,8 @@ class Dial:
                 return await self._dial_once()
             except (OSError, trio.BrokenResourceError) as error:
                 self._log.info("channel.no_answer", server=self._path.stem, reason=str(error), retry_s=self._redial_s)
+                if self._presence is not None and not self._is_closed:
+                    self._presence.no_answer(now_s=trio.current_time())
         return None
 
     async def _dial_once(self) -> trio.SocketStream:
@@ -237,6 +245,8 @@ class Dial:
         if self._is_closed:
             stream.socket.close()
             raise trio.BrokenResourceError
+        if self._presence is not None:
+            self._presence.settle()
         self._stream = stream
         self._dialled_s = trio.current_time()
         return stream
