@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,8 @@ class SmallSupervisor:
 
     def close(self) -> None:
         for pidfd in self.pidfds:
+            with contextlib.suppress(ProcessLookupError):  # A stopped one, and whatever a test that failed left.
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             os.close(pidfd)
         if self.process.poll() is None:
             self.process.kill()
