@@ -18,6 +18,11 @@ MAX_SOCKET_PATH_BYTES: Final = 100
 BACKLOG: Final = 128
 """Dials that wait while an actor restarts."""
 
+BY: Final = "--run-dir or UPBITD_RUN_DIR"
+"""Both: whose program has started this tree has no command line of ours."""
+
+ANOTHER: Final = f"choose another by {BY}"
+
 
 class RunDir:
     """A checked run directory and the paths in it."""
@@ -55,7 +60,7 @@ class RunDir:
         try:
             fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise SettingsError(f"{lock} cannot be locked: {error.strerror}; choose another --run-dir") from error
+            raise SettingsError(f"{lock} cannot be locked: {error.strerror}; {ANOTHER}") from error
         try:
             self._lock(fd)
             yield
@@ -70,13 +75,10 @@ class RunDir:
         except BlockingIOError:
             holder = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
             raise SettingsError(
-                f"{self.path} is used by another supervisor (pid {holder}); "
-                "stop it with `upbitd stop` or choose another --run-dir"
+                f"{self.path} is used by another supervisor (pid {holder}); stop it with `upbitd stop` or {ANOTHER}"
             ) from None
         except OSError as error:
-            raise SettingsError(
-                f"{self.path}/lock cannot be locked: {error.strerror}; choose another --run-dir"
-            ) from error
+            raise SettingsError(f"{self.path}/lock cannot be locked: {error.strerror}; {ANOTHER}") from error
 
     def remove_stale_sockets(self) -> None:
         """Remove every socket that a killed supervisor left; whoever calls this holds the lock and has made none.
@@ -90,7 +92,7 @@ class RunDir:
                     path.unlink(missing_ok=True)
         except OSError as error:
             raise SettingsError(
-                f"{error.filename or self.path} cannot be removed: {error.strerror}; choose another --run-dir"
+                f"{error.filename or self.path} cannot be removed: {error.strerror}; {ANOTHER}"
             ) from error
 
     def mark_borrowed(self, is_borrowed: bool) -> None:
@@ -103,7 +105,7 @@ class RunDir:
         try:
             marker.touch(0o600) if is_borrowed else marker.unlink(missing_ok=True)
         except OSError as error:
-            raise SettingsError(f"{marker} cannot be written: {error.strerror}; choose another --run-dir") from error
+            raise SettingsError(f"{marker} cannot be written: {error.strerror}; {ANOTHER}") from error
 
     def listen(self, path: Path) -> socket.socket:
         """Return a listening Unix socket of mode 0600; a file that a dead supervisor left is replaced.
@@ -120,7 +122,7 @@ class RunDir:
             listener.listen(BACKLOG)
         except OSError as error:
             listener.close()
-            raise SettingsError(f"cannot listen on {path}: {error.strerror}; choose another --run-dir") from error
+            raise SettingsError(f"cannot listen on {path}: {error.strerror}; {ANOTHER}") from error
         return listener
 
 
@@ -140,15 +142,11 @@ def open_run_dir(path: Path) -> RunDir:
             path.chmod(0o700)
             is_private = True
     except OSError as error:
-        raise SettingsError(
-            f"run directory {path} cannot be used: {error.strerror}; choose another --run-dir"
-        ) from error
+        raise SettingsError(f"run directory {path} cannot be used: {error.strerror}; {ANOTHER}") from error
     if status.st_uid != os.getuid():
-        raise SettingsError(
-            f"run directory {path} belongs to user {status.st_uid}; choose one of your own by --run-dir"
-        )
+        raise SettingsError(f"run directory {path} belongs to user {status.st_uid}; choose one of your own by {BY}")
     if not is_private:
-        raise SettingsError(f"run directory {path} is open to other users; chmod 700 it or choose another --run-dir")
+        raise SettingsError(f"run directory {path} is open to other users; chmod 700 it or {ANOTHER}")
     return run_dir
 
 
@@ -163,5 +161,5 @@ def _check_length(path: Path) -> None:
     if length > MAX_SOCKET_PATH_BYTES:
         raise SettingsError(
             f"{path} is too long for a Unix socket ({length} bytes, limit {MAX_SOCKET_PATH_BYTES}); "
-            "choose a shorter directory with --run-dir"
+            f"choose a shorter directory by {BY}"
         )

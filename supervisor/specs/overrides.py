@@ -15,6 +15,8 @@ from actors.runtime.settings.problems import suggestion
 from supervisor.specs.spec import ChildSpec
 
 PREFIX: Final = "UPBITD_"
+_OPTION: Final = "--set"
+_AT_VARIABLE: Final = "change or unset this environment variable"
 SEPARATOR: Final = "__"
 RESERVED_VARIABLES: Final = frozenset(
     {"UPBITD_RUN_DIR", "UPBITD_ACCESS_KEY", "UPBITD_SECRET_KEY", "UPBITD_TREE", "UPBITD_AUTOSTART"}
@@ -23,6 +25,28 @@ RESERVED_VARIABLES: Final = frozenset(
 _SPEC_KEYS: Final = frozenset(field.name for field in msgspec.structs.fields(ChildSpec))
 
 Tables = dict[str, Any]
+
+Path = tuple[str | int, ...]
+"""The names on the way to a table or a key, as in `Places`: `("child", 2, "settings", "markets")`."""
+
+
+class Origins:
+    """Which settings do not come from the file, and from where they come."""
+
+    def __init__(self) -> None:
+        self._found: dict[Path, str] = {}
+
+    def note(self, path: Path, where: str) -> None:
+        """Note that a key, or a whole table, was set by a variable or an option."""
+        self._found[path] = where
+
+    def tell(self, line: str, path: Path) -> str:
+        """Put before a problem the variable or option that the setting at this path comes from, where it has one."""
+        keys = tuple(key.partition("[")[0] if isinstance(key, str) else key for key in path)
+        for length in range(len(keys), 0, -1):
+            if where := self._found.get(keys[:length]):
+                return f"{where}: {line}" if where.startswith(_OPTION) else f"{where}: {line}; {_AT_VARIABLE}"
+        return line
 
 
 def take_environment(environment: MutableMapping[str, str]) -> dict[str, str]:
@@ -36,6 +60,7 @@ def apply_overrides(
     variables: Mapping[str, str],
     overrides: Iterable[str],
     secret_names: Collection[str],
+    origins: Origins,
 ) -> list[str]:
     """Change the tables in place; return what is wrong with the overrides.
 
@@ -44,10 +69,11 @@ def apply_overrides(
         variables: the UPBITD_ variables, as `take_environment` returned them.
         overrides: `table.key=value` each, from the command line.
         secret_names: variables that are no settings.
+        origins: gets what was changed.
     """
     problems: list[str] = []
     for text, where in _named(variables, overrides, RESERVED_VARIABLES | set(secret_names), problems):
-        _apply(tables, text, where, problems)
+        _apply(tables, text, where, problems, origins)
     return problems
 
 
@@ -65,18 +91,22 @@ def _named(
             known = ", ".join(sorted(reserved))
             problems.append(f"{name}: unknown variable; a setting is {PREFIX}TABLE{SEPARATOR}KEY, others are {known}")
     for text in overrides:
-        yield text, f"--set {text.partition('=')[0]}"
+        yield text, f"{_OPTION} {text.partition('=')[0]}"
 
 
-def _apply(tables: Tables, text: str, where: str, problems: list[str]) -> None:
-    path, equals, value = text.partition("=")
-    table_name, *keys = path.strip().split(".")
+def _apply(tables: Tables, text: str, where: str, problems: list[str], origins: Origins) -> None:
+    dotted, equals, value = text.partition("=")
+    table_name, *keys = dotted.strip().split(".")
     if not equals or not keys or not all([table_name, *keys]):
         problems.append(f"{where}: expected table.key=value")
         return
-    table = _table_for(tables, table_name, keys[0], where, problems)
-    if table is None:
+    is_new = table_name not in tables
+    place = _place_of(tables, table_name, keys[0], where, problems)
+    if place is None:
         return
+    path, table = place
+    if is_new and path == (table_name,):
+        origins.note(path, where)
     for key in keys[:-1]:
         inner = table.setdefault(key, {})
         if not isinstance(inner, dict):
@@ -84,26 +114,36 @@ def _apply(tables: Tables, text: str, where: str, problems: list[str]) -> None:
             return
         table = inner
     table[keys[-1]] = parse_value(value)
+    origins.note((*path, *keys), where)
 
 
-def _table_for(tables: Tables, name: str, key: str, where: str, problems: list[str]) -> Tables | None:
-    """Return the table that an override means: flags, a child's spec or own table, a group, or a shared table."""
+def _place_of(tables: Tables, name: str, key: str, where: str, problems: list[str]) -> tuple[Path, Tables] | None:
+    """Return the table that an override means, with its path.
+
+    It is one of flags, a child's spec or own table, a group, or a shared table.
+    """
+    path: Path
+    found: object
     children, groups = _by_name(tables.get("child", [])), _by_name(tables.get("group", []))
     if name in children:
         child = children[name]
-        found = child if key in _SPEC_KEYS else child.setdefault("settings", {})
+        path = ("child", tables["child"].index(child))
+        found = child
+        if key not in _SPEC_KEYS:
+            path, found = (*path, "settings"), child.setdefault("settings", {})
     elif name in groups:
         found = groups[name]
+        path = ("group", tables["group"].index(found))
     elif name in {"child", "group"}:
         problems.append(f"{where}: name the {name} itself, such as {next(iter(children), 'public')}.{key}")
         return None
     else:
         # A shared table may come by overrides alone; the check finds one that no child takes.
-        found = tables.setdefault(name, {})
+        path, found = (name,), tables.setdefault(name, {})
     if not isinstance(found, dict):
         problems.append(f"{where}: {name} is not a table{suggestion(name, children)}")
         return None
-    return found
+    return path, found
 
 
 def _by_name(tables: Iterable[Tables]) -> dict[str, Tables]:

@@ -13,7 +13,7 @@ import msgspec
 
 from protocols.errors import SettingsError
 from supervisor.specs.layout import Layout
-from supervisor.specs.overrides import Tables, apply_overrides
+from supervisor.specs.overrides import Origins, Tables, apply_overrides
 from supervisor.specs.places import Places
 from supervisor.specs.reading import check_entries, check_shape, place, read_groups_and_children, secret_names
 from supervisor.specs.rules import check_rules
@@ -157,13 +157,26 @@ def settings_from(tables: Tables, *, variables: Mapping[str, str], overrides: It
     """Build settings from tables in memory, in the form of the file; checked like a file.
 
     Raises:
-        SettingsProblems: with all problems that were found.
+        SettingsProblems: with all problems that were found. One of a setting that was overridden begins with the
+            variable or option that did it.
     """
+    origins = Origins()
+    try:
+        return _checked(tables, variables, overrides, origins)
+    except SettingsProblems as problems:
+        raise SettingsProblems([origins.tell(line, _path_of(line, tables)) for line in problems.lines]) from None
+
+
+def _checked(tables: Tables, variables: Mapping[str, str], overrides: Iterable[str], origins: Origins) -> Settings:
     problems = check_shape(tables)
     if problems:
         raise SettingsProblems(problems)
     problems += apply_overrides(
-        tables, variables=variables, overrides=overrides, secret_names=secret_names(tables["child"])
+        tables,
+        variables=variables,
+        overrides=overrides,
+        secret_names=secret_names(tables["child"]),
+        origins=origins,
     )
     shared = {name: table for name, table in tables.items() if name not in NOT_SHARED}
     problems += read_groups_and_children(tables)

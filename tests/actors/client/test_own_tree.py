@@ -102,8 +102,9 @@ async def main():
     program = fresh.program(text)
     said = program.wait_said("refused")["text"]
     assert "no tree could be started in" in said
-    assert "websocket_url" in said
-    assert "nonsense" in said
+    assert "UPBITD_EXCHANGE__WEBSOCKET_URL: exchange.websocket_url: 'nonsense' cannot be used" in said
+    assert said.endswith("; change or unset this environment variable")
+    assert "connections.toml" not in said  # Which the user has never seen.
     assert "\n" not in said
     assert program.wait() == 0
     fresh.check_nothing_left()

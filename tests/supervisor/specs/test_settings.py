@@ -128,7 +128,9 @@ def test_a_problem_in_a_shared_table_is_named_once_under_the_table(tmp_path: Pat
 
 def test_a_table_that_no_child_takes_is_a_problem(tmp_path: Path) -> None:
     lines = problems(tmp_path, TREE, variables={"UPBITD_EXCHNAGE__URL": "ws://x"})
-    assert lines[0].startswith("exchnage: no child takes this table")
+    (line,) = lines
+    assert line.startswith("UPBITD_EXCHNAGE__URL: exchnage: no child takes this table; ")
+    assert line.endswith("; change or unset this environment variable")
 
 
 @pytest.mark.parametrize(
@@ -165,6 +167,43 @@ def test_an_override_that_means_nothing_is_named(
 ) -> None:
     lines = problems(tmp_path, TREE, variables=variables, overrides=overrides)
     assert any(line.startswith(expected) for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "subject"),
+    [
+        ("UPBITD_SUPERVISOR__INTENSITY", "many", "supervisor.intensity: Expected int, got str"),
+        ("UPBITD_SUPERVISOR__INTENSITTY", "1", "supervisor.intensitty: unknown setting; did you mean 'intensity'?"),
+        ("UPBITD_EXCHANGE__URL", "1", "exchange.url: Expected str, got int"),
+        ("UPBITD_FIRST__RESTART", "often", "child first.restart: Invalid enum value 'often'; choose from: "),
+        ("UPBITD_SECOND__CODE", "x", "second.code: Expected int, got str"),
+        ("UPBITD_SUPERVISOR__PRELOAD", "[1]", "supervisor.preload[0]: Expected str, got int"),
+        ("UPBITD_SUPERVISOR__BACKOFF_FIRST_S", "31", "supervisor.backoff_first_s: 31 is more than backoff_cap_s = 30"),
+        ("UPBITD_SECOND__SHUTDOWN_S", "5", "child second.shutdown_s: 5 is more than the whole tree has (4)"),
+    ],
+)
+def test_a_problem_of_a_variable_is_told_at_the_variable_and_not_at_a_line_of_the_file(
+    tmp_path: Path, variable: str, value: str, subject: str
+) -> None:
+    with pytest.raises(SettingsProblems) as caught:
+        load(tmp_path, TREE, {variable: value})
+    (line,) = caught.value.lines
+    assert line.startswith(f"{variable}: {subject}")
+    assert line.endswith("; change or unset this environment variable")
+
+
+def test_of_a_setting_that_was_overridden_twice_the_last_place_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsProblems) as caught:
+        load(tmp_path, TREE, {"UPBITD_SECOND__CODE": "x"}, ("second.code=y",))
+    assert caught.value.lines == ("--set second.code: second.code: Expected int, got str",)
+
+
+def test_what_is_wrong_beside_an_overridden_setting_keeps_its_line_of_the_file(tmp_path: Path) -> None:
+    text = TREE.replace("{ code = 4 }", "{ code = 4, colour = 1 }").replace("intensity = 3", "intensity = -3")
+    with pytest.raises(SettingsProblems) as caught:
+        load(tmp_path, text, {"UPBITD_SECOND__CODE": "5", "UPBITD_SUPERVISOR__PERIOD_S": "5"})
+    file = tmp_path / "upbitd.toml"
+    assert [line.partition(": ")[0] for line in caught.value.lines] == [f"{file}:3", f"{file}:12"]
 
 
 def test_secrets_go_to_the_child_that_names_them_and_are_not_printed() -> None:
@@ -239,17 +278,17 @@ def test_what_is_wrong_with_one_child_hides_nothing_about_another(tmp_path: Path
 def test_a_time_without_end_is_refused_with_what_was_written(tmp_path: Path, value: str) -> None:
     overrides = (f"supervisor.period_s={value}", f"first.shutdown_s={value}")
     assert problems(tmp_path, TREE, overrides=overrides) == (
-        f"supervisor.period_s: {value} is no number that can be used here",
-        f"child first.shutdown_s: {value} is no number that can be used here",
+        f"--set supervisor.period_s: supervisor.period_s: {value} is no number that can be used here",
+        f"--set first.shutdown_s: child first.shutdown_s: {value} is no number that can be used here",
     )
 
 
 def test_a_word_that_is_not_known_is_answered_with_those_that_are(tmp_path: Path) -> None:
     overrides = ("supervisor.strategy=x", "supervisor.log_level=loud")
-    assert problems(tmp_path, TREE, overrides=overrides) == (
-        "supervisor.strategy: Invalid enum value 'x'; choose from: one_for_all, one_for_one, rest_for_one",
-        "supervisor.log_level: Invalid enum value 'loud'; choose from: debug, error, info, warning",
-    )
+    invalid = "Invalid enum value"
+    strategy, level = problems(tmp_path, TREE, overrides=overrides)
+    assert strategy.endswith(f"supervisor.strategy: {invalid} 'x'; choose from: one_for_all, one_for_one, rest_for_one")
+    assert level.endswith(f"supervisor.log_level: {invalid} 'loud'; choose from: debug, error, info, warning")
     public = '[[child]]\nname = "public"\nstart = "actors.connections.public:run"\n'
     (line,) = problems(tmp_path, public, overrides=("exchange.format=XXX",))
-    assert line.startswith("exchange.format: Invalid enum value 'XXX'; choose from: DEFAULT, ")
+    assert line.startswith("--set exchange.format: exchange.format: Invalid enum value 'XXX'; choose from: DEFAULT, ")
