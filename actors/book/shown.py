@@ -95,8 +95,8 @@ class Shown:
         self.link = Link(report.state, since_s, report.reason, report.epoch or self.link.epoch)
 
     def begin_switch(self, symbol: str) -> None:
-        """Expect events of another market from now on, too."""
-        self.coming = Market(symbol)
+        """Expect events of another market from now on, too; the one that is shown keeps what is known of it."""
+        self.coming = self.market if symbol == self.market.symbol else Market(symbol)
         self.notice = ""
 
     def end_switch(self) -> None:

@@ -111,7 +111,7 @@ def health_of(board: Switchboard, *, began_ns: int, merged_on_the_way: int, unlo
         drops=sum(lane.dropped for lane in lanes),
         gaps=board.announcer.gaps,
         callback_errors=board.announcer.callback_errors,
-        unlogged=board.announcer.unlogged + unlogged_on_the_way,
+        unlogged=board.log.unwritten + unlogged_on_the_way,
         problems=problems,
         connections=connections,
         subscriptions=lanes,

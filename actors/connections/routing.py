@@ -33,7 +33,7 @@ class Router:
     Attributes:
         topics: every topic that is published, by its key.
         unseen: topics that were asked for and from which nothing came yet.
-        repeated: snapshots that were not published, because their topic had sent one and goes on since.
+        repeated: snapshots that were not published, because their topic had sent one before and goes on since.
         unrouted: data that belongs to no topic wanted now: a few after each change of the wants, else a fault.
     """
 
@@ -70,7 +70,12 @@ class Router:
         """
         before, self.unseen = self.unseen, {topic.key: topic for topic in unseen}
         stayed = {topic.key for topic in sent} if self._asked_again else ()
-        self._asked_again = {key: times for key, times in self._asked_again.items() if key in stayed}
+        # One that is waited for anew was gone meanwhile, as the exchange's own list may show.
+        self._asked_again = {
+            key: times
+            for key, times in self._asked_again.items()
+            if key in stayed and (key in before or key not in self.unseen)
+        }
         for key in before.keys() & self.unseen.keys():
             if self.unseen[key].type in MARKET_TYPES:
                 self._asked_again[key] = self._asked_again.get(key, 0) + 1
@@ -118,6 +123,8 @@ class Router:
                 continue
             if unseen and stream.topic in unseen:
                 first.append(unseen.pop(stream.topic))
+                if asked_again and message.stream_type != "SNAPSHOT":
+                    asked_again.pop(stream.topic, None)  # Not in the order that is expected: rather two than none.
             elif asked_again and stream.topic in asked_again and message.stream_type == "SNAPSHOT":
                 self._take_repeated(stream.topic)
                 continue

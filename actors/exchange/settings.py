@@ -18,7 +18,7 @@ from protocols.errors import SettingsError
 MAX_RATE = 100_000.0
 RECORDED_SPEED = 1.0
 
-OF_GENERATED_MARKETS = ("markets", "rate", "seed", "start", "trader")
+OF_GENERATED_MARKETS: Final = ("markets", "rate", "seed", "start", "trader")
 """Settings that mean nothing to a recording: what happens in it has happened."""
 
 EARLIEST_MS = 946_684_800_000

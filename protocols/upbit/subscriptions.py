@@ -265,6 +265,7 @@ class SubscriptionPlan:
             self._accept(self.sent)
         if missing or surplus:
             self._lost = missing
+            self._seen -= missing
             self._must_resend = True
             self._due_s = -math.inf
         return AuditResult(tuple(sorted(missing)), tuple(sorted(surplus)))

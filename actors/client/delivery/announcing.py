@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from actors.client.delivery.callbacks import close_unawaited
+from actors.client.delivery.program_log import ProgramLog
 from actors.client.hosts import Host, HostTask
 from actors.client.reports import ErrorReport, GapReport, Report, StateReport
 
@@ -16,8 +17,6 @@ MAX_REPORTS: Final = 1000
 """Reports that wait for a loop that does not turn, of which the oldest leave; and calls of listeners that wait."""
 
 Listener = Callable[[Any], object]
-
-_log = logging.getLogger("upbitd.client")
 
 
 class Announcer:
@@ -30,14 +29,15 @@ class Announcer:
     Attributes:
         listeners: who is told, by the kind of report.
         gaps, errors, callback_errors: reports so far; of the errors, those that a callback was the cause of.
-        untold: reports that no listener got, because too many waited.
-        unlogged: lines that the log did not take, because a handler of the user's failed.
+        untold: reports that not every listener got, because too many waited.
+        log: of the user's program.
         listener_errors: how often each listener failed.
     """
 
     def __init__(self, client: str, wake: Callable[[], None]) -> None:
         self.listeners: dict[type[Report], list[Listener]] = {GapReport: [], StateReport: [], ErrorReport: []}
-        self.gaps = self.errors = self.callback_errors = self.untold = self.unlogged = 0
+        self.gaps = self.errors = self.callback_errors = self.untold = 0
+        self.log = ProgramLog()
         self.listener_errors: dict[Listener, int] = {}
         self._client = client
         self._wake = wake
@@ -57,7 +57,8 @@ class Announcer:
                 self._waiting.popleft()
                 self.untold += 1
         if isinstance(report, ErrorReport) and _is_worth_a_line(errors):
-            self._write(report, errors)
+            text = "%s (error %d of this client)"
+            self.log.write(logging.ERROR, text, report.text, errors, error=report.error)
         self._wake()
 
     def deliver(self, host: Host) -> None:
@@ -87,12 +88,6 @@ class Announcer:
             self.errors += 1
             self.callback_errors += report.error is not None
 
-    def _write(self, report: ErrorReport, number: int) -> None:
-        try:
-            _log.error("%s (error %d of this client)", report.text, number, exc_info=report.error)
-        except Exception:  # noqa: BLE001 - of the user's own handler; the links of all clients must not end by it
-            self.unlogged += 1
-
     def _tell(self, report: Report, host: Host) -> None:
         for listener in tuple(self.listeners[type(report)]):
             if self._is_closed or len(self._calls) >= MAX_REPORTS:
@@ -100,23 +95,24 @@ class Announcer:
                 return
             try:
                 result = listener(report)
-            except Exception:  # noqa: BLE001 - the user's code; told in full, and hurts nobody else
-                self._note_failure(listener, type(report).__name__)
+            except Exception as error:  # noqa: BLE001 - the user's code; told in full, and hurts nobody else
+                self._note_failure(listener, type(report).__name__, error)
                 continue
             if inspect.isawaitable(result):
                 self._await(listener, result, host)
 
-    def _note_failure(self, listener: Listener, what: str) -> None:
+    def _note_failure(self, listener: Listener, what: str, error: Exception) -> None:
         self.listener_errors[listener] = number = self.listener_errors.get(listener, 0) + 1
         if _is_worth_a_line(number):
-            _log.exception("client %r: a callback for %s failed (%d times so far)", self._client, what, number)
+            text = "client %r: a callback for %s failed (%d times so far)"
+            self.log.write(logging.ERROR, text, self._client, what, number, error=error)
 
     def _await(self, listener: Listener, awaitable: Awaitable[object], host: Host) -> None:
         async def wait() -> None:
             try:
                 await awaitable
-            except Exception:  # noqa: BLE001 - as in `_tell`
-                self._note_failure(listener, "reports, an async one,")
+            except Exception as error:  # noqa: BLE001 - as in `_tell`
+                self._note_failure(listener, "reports, an async one,", error)
             finally:
                 self._calls.discard(task)
 

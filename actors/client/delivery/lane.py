@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from actors.client.delivery.callbacks import AnyCallback, Callback, close_unawaited
 from actors.client.delivery.figures import LaneFigures
 from actors.client.delivery.mailbox import AnyEvent, mailbox_for
+from actors.client.delivery.program_log import ProgramLog
 from actors.client.hosts import Bell, Host, HostTask
 from actors.client.reports import ErrorReport
 from actors.client.wishes import Wish
@@ -26,8 +27,6 @@ SLICE_S: Final = 0.005
 BLOCKING_S: Final = 0.1
 """A plain callback that took longer held up the whole loop of the user's program."""
 
-_log = logging.getLogger("upbitd.client")
-
 
 class LaneOwner(Protocol):
     """What a lane needs of the client that it belongs to."""
@@ -35,6 +34,10 @@ class LaneOwner(Protocol):
     name: str
     lock: threading.Lock
     is_closed: bool
+
+    @property
+    def log(self) -> ProgramLog:
+        """The log of the user's program."""
 
     def report(self, report: ErrorReport) -> None:
         """Tell the user's program about an error."""
@@ -274,7 +277,5 @@ class Lane:
         self.figures.blocked += 1
         if self.figures.blocked == 1:
             name = self.callback.name if self.callback is not None else "?"
-            _log.warning(
-                "client %r: callback %s of %s held up the whole program for %.2f s; make it async, or in_thread=True",
-                self._owner.name, name, self.wish.key.name, took_s,
-            )  # fmt: skip
+            text = "client %r: callback %s of %s held up the whole program for %.2f s; make it async, or in_thread=True"
+            self._owner.log.write(logging.WARNING, text, self._owner.name, name, self.wish.key.name, took_s)

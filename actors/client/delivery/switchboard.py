@@ -12,6 +12,7 @@ from typing import Any, Final
 from actors.client.delivery.announcing import Announcer
 from actors.client.delivery.connection_states import ConnectionStates
 from actors.client.delivery.lane import Lane
+from actors.client.delivery.program_log import ProgramLog
 from actors.client.errors import SubscriptionError
 from actors.client.hosts import Host, HostGone
 from actors.client.reports import ErrorReport, GapReport, Report
@@ -168,6 +169,11 @@ class Switchboard:
         except HostGone:
             self._is_posted = False  # Whoever watches over the hosts will free this client's wants.
 
+    @property
+    def log(self) -> ProgramLog:
+        """The log of the user's program."""
+        return self.announcer.log
+
     def report(self, report: Report) -> None:
         """Tell the user's program, through its listeners and the log; from any thread."""
         self.announcer.add(report)
@@ -247,9 +253,9 @@ class Switchboard:
             self._is_posted = False
             lanes, self._ready = self._ready, set()
             host = self._host
-        if host is not None:
-            self.announcer.deliver(host)
         try:
+            if host is not None:
+                self.announcer.deliver(host)
             while lanes:
                 lane = lanes.pop()
                 if lane.is_active:
@@ -258,7 +264,7 @@ class Switchboard:
                     if len(lane.mailbox) and lane.is_active:
                         self._ready.add(lane)
         finally:
-            if lanes:  # A callback ended more than itself, as by `sys.exit`; the others have their turn all the same.
+            if lanes:  # User's code ended more than itself, as by `sys.exit`; the others have their turn all the same.
                 with self.lock:
                     self._ready |= lanes
                 self.wake()

@@ -20,7 +20,7 @@ INTERRUPT_S: Final = 10.0
 TERMINATE_S: Final = 3.0
 BEGIN_S: Final = 30.0
 """For a program to reach the exchange, before its time begins all the same: its imports and its tree, on a busy machine
-of one core. One that never gets there has no longer than this."""
+of one core. One that never gets there has this long, or its time if that is longer."""
 
 REST_S: Final = 1.0
 """After a program's end for its last output; its tree may hold the pipe for longer."""
@@ -137,8 +137,11 @@ class Program:
 
     async def _limit(self, scope: trio.CancelScope, limit_s: float, has_begun: Callable[[], Awaitable[object]]) -> None:
         """End a scope so long after the program has begun, and tell how long it runs."""
-        with trio.move_on_after(max(0.0, BEGIN_S - limit_s)):
+        scope.deadline = trio.current_time() + max(BEGIN_S, limit_s)
+        with trio.move_on_after(BEGIN_S) as starting:
             await has_begun()
+        if starting.cancelled_caught:
+            return
         begin_s = trio.current_time()
         scope.deadline = begin_s + limit_s
         for number in range(1, int(limit_s / PROGRESS_S) + 1):

@@ -71,7 +71,7 @@ def set_signals(dump: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As `nohup` wants it, for us and all that we start.
         # Not ignored: programs that an actor starts would inherit that. A handler they do not.
-        signal.signal(signal.SIGHUP, _take_no_notice)
+        signal.signal(signal.SIGHUP, take_no_notice)
         signal.siginterrupt(signal.SIGHUP, False)
     signal.signal(signal.SIGTERM, _end_while_booting)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -83,7 +83,7 @@ def set_signals(dump: int) -> None:
     )
 
 
-def _take_no_notice(_signal: int, _frame: FrameType | None) -> None:
+def take_no_notice(_signal: int, _frame: FrameType | None) -> None:
     """The supervisor gets it as well, and acts on it."""
 
 

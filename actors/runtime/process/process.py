@@ -24,6 +24,7 @@ from actors.runtime.process.control_link import ControlLink, frame_of, send_last
 from actors.runtime.process.counters import Counters
 from actors.runtime.process.heartbeat import Progress, Pulse, run_heartbeat
 from actors.runtime.process.last_words import cut, verdict
+from actors.runtime.process.lifeline import take_no_notice
 from actors.runtime.process.logs import Redaction, configure_logs, get_logger
 from actors.runtime.process.output import redirect_output, report_uncaught
 from actors.runtime.settings.entries import Entry, load_entry
@@ -64,7 +65,8 @@ def run_process(link: socket.socket, *, box: BoxWriter, set_title: Callable[[str
         configure_logs(level=start.log_level, redaction=redaction, write=write)
         _report_uncaught(start.name, redaction)
         # From here SIGTERM is for the loop; one that comes before it turns waits there. It is not blocked meanwhile:
-        # programs that the actor starts would inherit that.
+        # programs that the actor starts would inherit that. One that the loop did not get to must not cut last words.
+        signal.signal(signal.SIGTERM, take_no_notice)
         with trio.open_signal_receiver(signal.SIGTERM) as terms:
             entry, settings = _load(start)
             run = partial(_run_actor, start, entry, settings, control=control, listener=listener, redaction=redaction)

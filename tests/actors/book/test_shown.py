@@ -43,6 +43,15 @@ def test_a_switch_that_fails_leaves_the_old_market_and_says_why() -> None:
     assert shown.notice == ""
 
 
+def test_the_market_that_is_shown_can_be_subscribed_anew_without_losing_its_book() -> None:
+    shown = Shown("KRW-BTC", now_s=0.0)
+    shown.begin_switch("KRW-BTC")
+    assert shown.take_book(book("KRW-BTC"), HERE)
+    shown.end_switch()
+    assert shown.market.book is not None
+    assert shown.coming is None
+
+
 def test_a_market_without_a_book_yet_is_shown_empty_after_the_switch() -> None:
     shown = Shown("KRW-BTC", now_s=0.0)
     shown.take_book(book("KRW-BTC"), HERE)

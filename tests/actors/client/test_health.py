@@ -86,7 +86,7 @@ async def test_what_came_for_nobody_is_counted_as_late_and_not_as_a_message() ->
 @on_both
 async def test_lines_that_the_log_did_not_take_are_counted_wherever_they_were_lost() -> None:
     board = Board()
-    board.announcer.unlogged = 1
+    board.log.unwritten = 1
     assert figures(board, unlogged_on_the_way=2).unlogged == 3
 
 

@@ -212,6 +212,55 @@ async def test_a_topic_that_was_asked_for_twice_before_it_answered_gets_one_snap
     assert rig.counters.snapshot()["snapshots_repeated"] == int(heeds_first)
 
 
+async def test_the_snapshot_after_a_hole_is_published_whatever_was_asked_for_twice_before(
+    autojump_clock: MockClock,
+) -> None:
+    rig = Rig()
+    requests: list[SubscriptionRequest] = []
+
+    def remember(_connection: FakeConnection, request: SubscriptionRequest) -> None:
+        requests.append(request)
+
+    rig.exchange.on_request = remember
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        rig.want(BTC, ETH)
+        await rig.exchange.wait_request()
+        (connection,) = rig.exchange.connections
+        send_snapshots(connection, requests[1])  # The first request was not heeded, so one more never comes.
+        await trio.sleep(1)
+        nursery.start_soon(rig.feed.lists.ask)
+        await rig.exchange.wait_request()
+        entries = (SubscriptionEntry("trade", ("KRW-ETH",)),)
+        connection.say(SubscriptionList(requests[-1].ticket, entries))
+        await rig.exchange.wait_request()
+        assert [item.codes for item in requests[-1].subscriptions if not item.is_only_realtime] == [("KRW-BTC",)]
+        send_snapshots(connection, requests[-1])
+        await quiet()
+        nursery.cancel_scope.cancel()
+    events = [(item[1], item[3]) for item in rig.received() if item[0] == "event"]
+    assert sorted(events) == [(BTC, 1), (BTC, 2), (ETH, 1)]
+    assert rig.counters.snapshot()["snapshots_repeated"] == 0
+
+
+async def test_a_snapshot_that_comes_after_other_data_is_published(autojump_clock: MockClock) -> None:
+    rig = Rig()
+    rig.exchange.on_request = lambda _connection, _request: None
+    rig.want(BTC)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rig.feed.run)
+        await rig.exchange.wait_request()
+        rig.want(BTC, ETH)
+        await rig.exchange.wait_request()
+        rig.exchange.connections[0].say(trade(1), trade(1, stream_type="SNAPSHOT"), trade(2))
+        await quiet()
+        nursery.cancel_scope.cancel()
+    events = [(item[1], item[3]) for item in rig.received() if item[0] == "event"]
+    assert events == [(BTC, 1), (BTC, 2), (BTC, 3)]
+
+
 async def test_a_want_without_a_snapshot_is_told_to_its_owner(autojump_clock: MockClock) -> None:
     rig = Rig(ExchangeSettings(audit_interval_s=0, snapshot_timeout_s=5))
     rig.exchange.on_request = lambda connection, _request: connection.say(trade(0, "KRW-BTC", "SNAPSHOT"))

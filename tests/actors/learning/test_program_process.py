@@ -2,6 +2,7 @@
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -100,9 +101,23 @@ async def test_a_program_that_never_begins_is_stopped_all_the_same(
     tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(program_process, "BEGIN_S", 1.0)
+    monkeypatch.setattr(program_process, "PROGRESS_S", 0.1)
     source = program(tmp_path, "import time; time.sleep(60)")
     run = await Program(source, tmp_path, told).run(os.environ, 0.5, trio.sleep_forever)
-    assert (run.ending, told.stops) == ("interrupted", 1)
+    assert (run.ending, told.stops, told.progress) == ("interrupted", 1, [])
+    assert run.seconds >= 0.9
+
+
+@pytest.mark.parametrize("limit_s", [0.5, 2.0])
+async def test_a_slow_start_costs_no_program_its_time(
+    limit_s: float, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether its limit is longer than what it may take to begin, or shorter."""
+    monkeypatch.setattr(program_process, "BEGIN_S", 1.5)
+    source = program(tmp_path, "import time; time.sleep(60)")
+    run = await Program(source, tmp_path, told).run(os.environ, limit_s, partial(trio.sleep, 1.0))
+    assert run.ending == "interrupted"
+    assert run.seconds >= 0.9 + limit_s
 
 
 async def test_a_program_that_heeds_nothing_is_killed(

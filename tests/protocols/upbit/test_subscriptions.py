@@ -307,6 +307,8 @@ def test_a_topic_missing_from_the_list_is_asked_for_again_with_its_snapshot() ->
     assert not result.is_clean
     assert plan.next_check_s(now_s=2.0) == 2.0
     assert asked(plan.next_frame(now_s=2.0, ticket="x")) == (frozenset({ETH, ORDERS}), frozenset({BTC, BOOK}))
+    assert plan.next_check_s(now_s=3.0) == 7.0, "its snapshot is waited for as that of a new one"
+    plan.saw(ETH)
     assert plan.next_check_s(now_s=3.0) is None
     assert plan.overdue(now_s=99.0) == []
     plan.want(plan.wanted | {XRP}, now_s=100.0)

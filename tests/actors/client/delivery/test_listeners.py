@@ -214,4 +214,23 @@ async def test_a_log_handler_that_fails_costs_neither_the_report_nor_the_thread_
         log.removeHandler(handler)
     await until(lambda: reports)
     assert "is not served: no data" in reports[0].text
-    assert board.announcer.unlogged == 1
+    assert board.log.unwritten == 1
+
+
+@on_both
+async def test_a_listener_and_a_log_handler_that_both_fail_cost_no_event() -> None:
+    board, handler, log, seen = Board(), BrokenHandler(), logging.getLogger("upbitd.client"), list[Any]()
+
+    def fail(_report: object) -> None:
+        raise RuntimeError("of the user")
+
+    board.announcer.listeners[ErrorReport].append(fail)
+    board.lane(seen.append)
+    log.addHandler(handler)
+    try:
+        board.mark(WantProblem(ticker(), "no data"))
+        board.come(ticker())
+        await until(lambda: seen)
+        assert board.log.unwritten == 2, "the report itself, and that its listener failed"
+    finally:
+        log.removeHandler(handler)
