@@ -255,11 +255,16 @@ class Walk:
     async def _kill(self, actor: str) -> None:
         """Kill a connection actor, and wait until every client is attached to its next life."""
         tree = self.course.tree
+        before = {client: client.client.health().connections[actor].epoch for client in self._using(actor)}
         os.kill(tree.status()[actor]["pid"], signal.SIGKILL)
-        if self._using(actor):
-            await self._until(lambda: not all(client.client.is_connected() for client in self._using(actor)))
         tree.wait_for("child_ready", actor)
-        await self._until(lambda: all(client.client.is_connected() for client in self._using(actor)))
+
+        def is_attached(client: ModelClient) -> bool:
+            # That it was cut off may have been over before anybody could look.
+            health = client.client.health()
+            return health.is_connected and health.connections[actor].epoch > before[client]
+
+        await self._until(lambda: all(is_attached(client) for client in before))
 
     def _using(self, actor: str) -> list[ModelClient]:
         return [client for client in self.clients if actor in client.client.health().connections]
