@@ -17,13 +17,16 @@ UV = $$(command -v uv || echo $(BIN)/uv)
 
 setup: .venv/.ready
 
-# The stamp is older than the pins or the packaging: make the environment again.
+# The stamp is older than the pins or the packaging: make the environment again. Compiled in advance: uv does not, and
+# where Python may write no bytecode (PYTHONDONTWRITEBYTECODE, a read-only folder) each start of a process would do it.
 .venv/.ready: requirements/dev.txt pyproject.toml
 	@echo "preparing .venv"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --require-hashes -r requirements/dev.txt
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib protocols actors supervisor upbitd.py \
+	  || echo "not all modules could be compiled in advance; those are compiled at each start"
 	@touch $@
 
 demo: setup
