@@ -8,9 +8,9 @@ from typing import Final
 
 import msgspec
 
-from actors.client.pieces.market_directory import MarketDirectory
 from actors.runtime.channel.asking import ask
 from protocols.errors import SettingsError, UpbitdError
+from protocols.upbit.market_directory import MarketDirectory
 from protocols.upbit.markets import MarketInfo
 
 AGES_S: Final = (60.0, 2.0)

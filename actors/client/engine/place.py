@@ -12,12 +12,12 @@ import trio
 from actors.client.engine.link import Link
 from actors.client.engine.own_tree import OwnTree
 from actors.client.errors import AuthenticationError, SubscriptionError, WebSocketConnectionError
-from actors.client.pieces.market_directory import MarketDirectory
 from actors.client.wishes import Server
 from actors.runtime.channel.asking import Arguments, ask
 from actors.runtime.run_dir import BORROWED, CONTROL_SOCKET, is_served, socket_of
 from protocols.backoff import Backoff
 from protocols.errors import UpbitdError
+from protocols.upbit.market_directory import MarketDirectory
 from protocols.upbit.markets import MarketInfo
 
 AUTOSTART: Final = "UPBITD_AUTOSTART"

@@ -7,7 +7,6 @@ from actors.client.pieces.alert import Alert
 from actors.client.pieces.batcher import Batcher, BatcherStopped
 from actors.client.pieces.crossing_alert import CrossingAlert, TurnoverAlert
 from actors.client.pieces.latest_values import LatestValues
-from actors.client.pieces.market_directory import MarketChanges, MarketDirectory
 from actors.client.pieces.open_orders import OpenOrders
 from actors.client.pieces.price_gap import MarketPrice, PriceGap
 from actors.client.pieces.top_volume import TopVolume
@@ -18,8 +17,6 @@ __all__ = [
     "BatcherStopped",
     "CrossingAlert",
     "LatestValues",
-    "MarketChanges",
-    "MarketDirectory",
     "MarketPrice",
     "OpenOrders",
     "PriceGap",

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.client.pieces.market_directory import MarketChanges, MarketDirectory
+from protocols.upbit.market_directory import MarketChanges, MarketDirectory
 from protocols.upbit.markets import MarketInfo
 
 NAMES = {"BTC": ("비트코인", "Bitcoin"), "ETH": ("이더리움", "Ethereum"), "XRP": ("엑스알피(리플)", "XRP")}

@@ -25,14 +25,16 @@ class MarketChanges(NamedTuple):
 
 
 class MarketDirectory:
-    """The last list of markets. No I/O and no clock; times are monotonic seconds.
+    """The last list of markets.
 
-    directory = MarketDirectory()
-    if not directory.is_fresh(now_s, max_age_s=600.0):
-        listed, delisted = directory.replace(await ask(), now_s)
-    directory.codes("KRW")             # ("KRW-BTC", "KRW-ETH", ...)
-    directory.unknown(["KRW-BTX"])     # ("KRW-BTX",)
-    directory.suggest("KRW-BTX")       # "KRW-BTC"
+        directory = MarketDirectory()
+        if not directory.is_fresh(now_s, max_age_s=600.0):
+            listed, delisted = directory.replace(await ask(), now_s)
+        directory.codes("KRW")             # ("KRW-BTC", "KRW-ETH", ...)
+        directory.unknown(["KRW-BTX"])     # ("KRW-BTX",)
+        directory.suggest("KRW-BTX")       # "KRW-BTC"
+
+    No I/O and no clock; times are monotonic seconds.
     """
 
     def __init__(self) -> None:
