@@ -3,19 +3,22 @@
 import logging
 from typing import Final
 
-from msgspec import Struct
-
 _log: Final = logging.getLogger("upbitd.client")
 
 
-class ProgramLog(Struct):
+class ProgramLog:
     """Writes lines by the standard `logging`, whose settings are the user's own.
 
     Attributes:
         unwritten: lines that could not be written, because a handler of the user's failed.
     """
 
-    unwritten: int = 0
+    def __init__(self) -> None:
+        self.unwritten = 0
+
+    def is_heard(self, level: int) -> bool:
+        """Whether a line of this level would go anywhere."""
+        return _log.isEnabledFor(level)
 
     def write(self, level: int, text: str, *values: object, error: BaseException | None = None) -> None:
         """Write a line, with the traceback of an error; `values` are put into `text` as by `%`."""
