@@ -200,5 +200,5 @@ class Feed:
         self._enter(FeedInput.OPENED)
         self._backoff.succeeded(trio.current_time())
         self._publisher.go_up(now_ns=time.monotonic_ns())
-        self._counters.add("connections_live")
+        self._counters.add("connections_made")
         self._log.info("feed.up", epoch=self._publisher.epoch)

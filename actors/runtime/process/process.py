@@ -19,7 +19,7 @@ import trio
 from actors.runtime.actor import Actor
 from actors.runtime.channel.publishing import Publisher
 from actors.runtime.channel.serving import serve_channel
-from actors.runtime.process.black_box import note_into
+from actors.runtime.process.black_box import Note, note_into
 from actors.runtime.process.control_link import ControlLink, frame_of, send_last_words
 from actors.runtime.process.counters import Counters
 from actors.runtime.process.heartbeat import Progress, Pulse, run_heartbeat
@@ -112,6 +112,26 @@ def _load(start: Start) -> tuple[Entry, object]:
         raise SettingsError(f"settings of {start.name}: {error}") from error
 
 
+def _actor_of(
+    start: Start, control: ControlLink, redaction: Redaction, counters: Counters, *, progress: Progress, note: Note
+) -> Actor:
+    pid = os.getpid()
+    return Actor(
+        name=start.name,
+        pid=pid,
+        incarnation=start.incarnation,
+        run_dir=Path(start.run_dir),
+        secrets=start.secrets,
+        log=get_logger(actor=start.name, pid=pid),
+        counters=counters,
+        publisher=Publisher(start.name, start.incarnation, counters, note=note),
+        tell=control.tell,
+        redaction=redaction,
+        progress=progress,
+        note=note,
+    )
+
+
 async def _run_actor(
     start: Start,
     entry: Entry,
@@ -128,30 +148,15 @@ async def _run_actor(
     # What was imported stays for good; the collector need not look at it again.
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
-    pid = os.getpid()
-    log = get_logger(actor=start.name, pid=pid)
-    progress, note = Progress(), note_into(box)
-    actor = Actor(
-        name=start.name,
-        pid=pid,
-        incarnation=start.incarnation,
-        run_dir=Path(start.run_dir),
-        secrets=start.secrets,
-        log=log,
-        counters=counters,
-        publisher=Publisher(start.name, start.incarnation, counters, note=note),
-        tell=control.tell,
-        redaction=redaction,
-        progress=progress,
-        note=note,
-    )
+    progress = Progress()
+    actor = _actor_of(start, control, redaction, counters, progress=progress, note=note_into(box))
     listener.setblocking(False)
     pulse = Pulse(box, progress, counters)
     beating = partial(run_heartbeat, pulse, every_s=start.heartbeat_s, dead_man_s=start.dead_man_s)
     work = trio.CancelScope()
 
     def stop(reason: str) -> None:
-        log.debug("actor.stop", reason=reason)
+        actor.log.debug("actor.stop", reason=reason)
         box.phase("stopping")
         work.cancel()
 
@@ -164,7 +169,7 @@ async def _run_actor(
             nursery.start_soon(control.run_writer)
             nursery.start_soon(lambda: control.run_reader(stop=stop_as_told, orphaned=_end_orphaned))
             nursery.start_soon(beating)
-            nursery.start_soon(serve_channel, listener, actor.publisher, log)
+            nursery.start_soon(serve_channel, listener, actor.publisher, actor.log)
             box.phase("running")
             with work:
                 try:

@@ -175,21 +175,26 @@ async def test_a_topic_that_stays_gets_no_second_snapshot(autojump_clock: MockCl
     assert events == [(BTC, 1), (ETH, 1)]
 
 
+async def ask_twice(rig: Rig, nursery: trio.Nursery) -> tuple[FakeConnection, list[SubscriptionRequest]]:
+    """As on a link of 600 ms: the second request goes out before the first one's snapshot is here."""
+    requests: list[SubscriptionRequest] = []
+    rig.exchange.on_request = lambda _connection, request: requests.append(request)
+    rig.want(BTC)
+    nursery.start_soon(rig.feed.run)
+    await rig.exchange.wait_request()
+    rig.want(BTC, ETH)
+    await rig.exchange.wait_request()
+    (connection,) = rig.exchange.connections
+    return connection, requests
+
+
 @pytest.mark.parametrize("heeds_first", [True, False], ids=["heeds_both_requests", "heeds_the_last_request"])
 async def test_a_topic_that_was_asked_for_twice_before_it_answered_gets_one_snapshot(
     heeds_first: bool, autojump_clock: MockClock
 ) -> None:
-    """On a link of 600 ms the second request goes out before the first one's snapshot is here."""
     rig = Rig()
-    requests: list[SubscriptionRequest] = []
-    rig.exchange.on_request = lambda _connection, request: requests.append(request)
-    rig.want(BTC)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(rig.feed.run)
-        await rig.exchange.wait_request()
-        rig.want(BTC, ETH)
-        await rig.exchange.wait_request()
-        (connection,) = rig.exchange.connections
+        connection, requests = await ask_twice(rig, nursery)
         for request in requests if heeds_first else requests[1:]:
             send_snapshots(connection, request)
             connection.say(trade(len(connection.requests)))
@@ -216,19 +221,8 @@ async def test_the_snapshot_after_a_hole_is_published_whatever_was_asked_for_twi
     autojump_clock: MockClock,
 ) -> None:
     rig = Rig()
-    requests: list[SubscriptionRequest] = []
-
-    def remember(_connection: FakeConnection, request: SubscriptionRequest) -> None:
-        requests.append(request)
-
-    rig.exchange.on_request = remember
-    rig.want(BTC)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(rig.feed.run)
-        await rig.exchange.wait_request()
-        rig.want(BTC, ETH)
-        await rig.exchange.wait_request()
-        (connection,) = rig.exchange.connections
+        connection, requests = await ask_twice(rig, nursery)
         send_snapshots(connection, requests[1])  # The first request was not heeded, so one more never comes.
         await trio.sleep(1)
         nursery.start_soon(rig.feed.lists.ask)
@@ -247,14 +241,9 @@ async def test_the_snapshot_after_a_hole_is_published_whatever_was_asked_for_twi
 
 async def test_a_snapshot_that_comes_after_other_data_is_published(autojump_clock: MockClock) -> None:
     rig = Rig()
-    rig.exchange.on_request = lambda _connection, _request: None
-    rig.want(BTC)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(rig.feed.run)
-        await rig.exchange.wait_request()
-        rig.want(BTC, ETH)
-        await rig.exchange.wait_request()
-        rig.exchange.connections[0].say(trade(1), trade(1, stream_type="SNAPSHOT"), trade(2))
+        connection, _requests = await ask_twice(rig, nursery)
+        connection.say(trade(1), trade(1, stream_type="SNAPSHOT"), trade(2))
         await quiet()
         nursery.cancel_scope.cancel()
     events = [(item[1], item[3]) for item in rig.received() if item[0] == "event"]

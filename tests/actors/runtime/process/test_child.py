@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.runtime.process.child import SPARE
-from protocols.control.exit_codes import EXIT_OK, EXIT_ORPHANED
+from protocols.control.exit_codes import EXIT_OK, EXIT_ORPHANED, EXIT_SETTINGS
 from protocols.control.messages import Ready
 from tests.actors.runtime.process.entered import LIMIT_S, entered
 
@@ -124,6 +124,20 @@ def test_sigterm_within_the_import_of_an_actor_stops_it_once_its_loop_turns(tmp_
         (tmp_path / "go").touch()
         assert process.ended() == EXIT_OK
         assert process.box().beats > 0
+
+
+def test_sigterm_within_an_import_that_fails_cuts_no_last_words(tmp_path: Path) -> None:
+    (tmp_path / "fails_to_import.py").write_text(
+        "import os, signal\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "raise RuntimeError('no such table')\n"
+        "async def run(actor): pass\n"
+    )
+    before = f"import sys; sys.path.append({os.fspath(tmp_path)!r})\n"
+    with entered(tmp_path, before=before) as process:
+        process.start("", entry="fails_to_import:run")
+        assert process.ended() == EXIT_SETTINGS
+        assert "no such table" in process.failed().summary
 
 
 @pytest.mark.parametrize("ignored", [False, True])
