@@ -169,7 +169,8 @@ async def test_watch_samples_by_interval(tmp_path: Path) -> None:
 
         async def look(_process: trio.Process) -> None:
             await source.wanted("ticker/KRW-BTC")
-            (want,) = next(iter(source.publisher._subscribers)).wants.values()
+            # A second link is that of the question for the list of markets.
+            (want,) = [want for client in source.publisher._subscribers for want in client.wants.values()]
             assert (want.delivery, want.sample_ms) == ("sampled", 250)
             source.publish(ticker())
 
