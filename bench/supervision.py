@@ -17,6 +17,7 @@ from typing import Final
 
 from bench.figures import cpu_seconds
 from bench.rows import Rounds, Row, Values
+from bench.yardstick import measure as measure_machine
 from tests.tree.exchange_process import simulated_exchange
 from tests.tree.running_tree import REPOSITORY, RunningTree, running_tree
 
@@ -35,7 +36,7 @@ def measure(scale: float) -> list[Row]:
     """Measure everything, with progress on stderr; below 1, `scale` means fewer rounds."""
     rows: list[Row] = []
     with _compiled_modules():
-        for part in (_deaths, _spares, _hangs, _orphans, _whole_stop, _memory, _cpu):
+        for part in (measure_machine, _deaths, _spares, _hangs, _orphans, _whole_stop, _memory, _cpu):
             for row in part(lambda rounds: max(2, round(rounds * scale))):
                 rows.append(row)
                 print("  ".join(cell for cell in row.cells() if cell), file=sys.stderr)
