@@ -13,6 +13,8 @@ import importlib
 import os
 from typing import Final
 
+from setproctitle import getproctitle
+
 from actors.runtime.process.lifeline import arm_parent_death_signal
 
 VARIABLE: Final = "UPBITD_FORK_SERVER_OF"
@@ -27,6 +29,7 @@ PATH_BEFORE: Final = "UPBITD_FORK_SERVER_PATH_BEFORE"
 
 def _guard(supervisor: int) -> None:
     arm_parent_death_signal(supervisor)
+    getproctitle()  # It looks for the memory of titles once, and finds none where the environment was changed before.
     before = os.environ.pop(PATH_BEFORE, "")
     if before:
         os.environ["PYTHONPATH"] = before

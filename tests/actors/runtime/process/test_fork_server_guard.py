@@ -62,3 +62,29 @@ def test_a_module_that_cannot_be_imported_is_left_out(tmp_path: Path, content: s
     (tmp_path / "cannot_be_imported.py").write_text(content)
     environment = of(os.getpid(), imports="cannot_be_imported json.tool", path=os.fspath(tmp_path))
     assert imported("cannot_be_imported", "json.tool", environment=environment) == "9 True None [] ['json.tool']"
+
+
+TITLED = """
+import actors.runtime.process.fork_server_guard
+from setproctitle import setproctitle
+setproctitle("upbitd: a")
+with open("/proc/self/cmdline") as line:
+    print(line.read().partition("\\0")[0])
+"""
+
+
+@pytest.mark.parametrize("path_before", ["", "/somewhere"])
+def test_its_children_can_have_titles_wherever_the_path_stood_in_the_environment(path_before: str) -> None:
+    environment = of(os.getpid(), path_before=path_before)
+    first = {"PYTHONPATH": environment.pop("PYTHONPATH")}
+    rest = {name: value for name, value in child_environment().items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", TITLED],
+        cwd=REPOSITORY,
+        env=first | rest | environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=True,
+    )
+    assert done.stdout.strip() == "upbitd: a"
