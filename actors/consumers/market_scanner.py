@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 from actors.consumers.rate_watch import RateWatch, Ratio, check_hysteresis
 from actors.runtime.actor import Actor
 from actors.runtime.channel.dialling import Dial
+from actors.runtime.repeats import Repeats
 from protocols.channel.messages import Event, Request, Want
 from protocols.crossing import Crossings
 from protocols.errors import UpbitdError
@@ -178,14 +179,17 @@ async def _follow_markets(
     actor: Actor, settings: MarketScannerSettings, scan: Scan, source: SourceView, feed: Dial
 ) -> None:
     """Keep the wants equal to the exchange's list of KRW markets; others are not disturbed by a change."""
+    refused = Repeats()
     while True:
         try:
             listed = await _ask_markets(feed, settings)
         except (UpbitdError, OSError, msgspec.ValidationError) as error:
             actor.counters.add("market_lists_failed")
-            actor.log.warning("scanner.no_markets", reason=str(error), retry_s=settings.retry_s)
+            if times := refused.failed():
+                actor.log.warning("scanner.no_markets", reason=str(error), times=times, retry_s=settings.retry_s)
             await trio.sleep(settings.retry_s)
             continue
+        refused.worked()
         before = scan.markets
         if scan.follow(info.market for info in listed):
             topics = [f"ticker/{code}" for code in sorted(scan.markets)]

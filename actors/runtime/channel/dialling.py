@@ -31,6 +31,7 @@ from actors.runtime.channel.receiving import Item, Receiver
 from actors.runtime.process.black_box import Note, note_nowhere
 from actors.runtime.process.counters import Counter
 from actors.runtime.process.heartbeat import Watch
+from actors.runtime.repeats import Repeats
 from protocols.channel.framing import pack_frame
 from protocols.channel.messages import Accepted, Delivery, Hello, Preference, Want, Wants, Welcome
 from protocols.errors import UsageError
@@ -94,6 +95,7 @@ class Dial:
         self._stream: trio.SocketStream | None = None
         self._send_lock = trio.Lock()
         self._redial_s = 0.0
+        self._unanswered = Repeats()
         self._dialled_s = 0.0
         self._is_closed = False
         self.continuity = self._receiver.continuity
@@ -227,7 +229,9 @@ class Dial:
             try:
                 return await self._dial_once()
             except (OSError, trio.BrokenResourceError) as error:
-                self._log.info("channel.no_answer", server=self._path.stem, reason=str(error), retry_s=self._redial_s)
+                if times := self._unanswered.failed():
+                    fields = {"server": self._path.stem, "reason": str(error), "retry_s": self._redial_s}
+                    self._log.info("channel.no_answer", times=times, **fields)
                 if self._presence is not None and not self._is_closed:
                     self._presence.no_answer(now_s=trio.current_time())
         return None
@@ -247,6 +251,7 @@ class Dial:
             raise trio.BrokenResourceError
         if self._presence is not None:
             self._presence.settle()
+        self._unanswered.worked()
         self._stream = stream
         self._dialled_s = trio.current_time()
         return stream
