@@ -22,7 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "top": ("supervisor.commands.top", "Show again and again who uses the machine."),
     "why": ("supervisor.commands.why", "Tell the story of a child's last end."),
     "tail": ("supervisor.commands.tail", "Show the last lines that a child wrote."),
-    "dump": ("supervisor.commands.dump", "Show what every thread of a child is doing now."),
+    "dump": ("supervisor.commands.dump", "Show what every thread and task of a child is doing now."),
     "start": ("supervisor.commands.start", "Start a child or group that was stopped."),
     "stop": ("supervisor.commands.stop", "Stop the tree in order, or one child or group."),
     "restart": ("supervisor.commands.restart", "Stop and start a child or group."),

@@ -49,6 +49,9 @@ _COUNTERS_AT: Final = _RING_AT + SLOTS * _SLOT.size
 _COUNTERS_DATA_AT: Final = _COUNTERS_AT + _COUNTERS_HEAD.size
 COUNTERS_BYTES: Final = BOX_BYTES - _COUNTERS_DATA_AT
 
+MAIN_TASK: Final = "Main task"
+"""How the part of a dump begins that shows where an actor's tasks wait."""
+
 COUNTERS_DROPPED: Final = "counters_dropped"
 """How many counters did not fit into the box."""
 

@@ -39,6 +39,10 @@ class Stop(Struct, array_like=True, tag="stop", frozen=True):
     deadline_s: float
 
 
+class ShowTasks(Struct, array_like=True, tag="show_tasks", frozen=True):
+    """Write where the tasks wait into the memory for dumps. A child whose loop does not turn cannot."""
+
+
 class Ready(Struct, array_like=True, tag="ready", frozen=True):
     """The child does its work from here on."""
 
@@ -62,5 +66,5 @@ class Failed(Struct, array_like=True, tag="failed", frozen=True):
     traceback: str
 
 
-ToChild = Start | Stop
+ToChild = Start | Stop | ShowTasks
 FromChild = Ready | Parked | Unparked | Failed

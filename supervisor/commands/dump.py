@@ -11,14 +11,14 @@ from supervisor.control.messages import Command
 from supervisor.records.story import printable
 
 ANSWER_S: Final = 3.0
-"""A dump takes a tenth of a second at most."""
+"""A dump takes two tenths of a second at most."""
 
 
 @click.command()
 @click.argument("name")
 @run_dir_option
 def dump(name: str, run_dir: str | None) -> None:
-    """Show what every thread of the child NAME is doing now, also when it is stuck; it goes on undisturbed.
+    """Show what every thread and task of the child NAME is doing now, also when it is stuck; it goes on undisturbed.
 
     Example: upbitd dump public
     """

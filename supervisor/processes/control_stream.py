@@ -8,7 +8,7 @@ import msgspec
 import trio
 
 from protocols.channel.framing import FrameSplitter, pack_frame
-from protocols.control.messages import FromChild, Start, Stop
+from protocols.control.messages import FromChild, ShowTasks, Start, Stop
 from protocols.errors import ChannelError
 from protocols.unreadable import UNREADABLE
 
@@ -57,6 +57,16 @@ class ControlStream:
                 await self._send_all(pack_frame(_encode(Stop(deadline_s=deadline_s))))
         except OSError:
             return
+
+    def ask_for_tasks(self) -> bool:
+        """Ask the child to show where its tasks wait; return whether there was room for that just now."""
+        if self._unsent or self._sending.locked():
+            return False
+        try:
+            self._raw.send(pack_frame(_encode(ShowTasks())))
+        except OSError:
+            return False
+        return True
 
     async def _send_all(self, data: bytes) -> None:
         while data:

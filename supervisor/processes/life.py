@@ -15,11 +15,14 @@ from supervisor.machine.causes import Exit
 from supervisor.processes.black_box import BlackBox
 from supervisor.processes.control_stream import ControlStream
 from supervisor.processes.process import ChildProcess
-from supervisor.processes.stopping import dump_stacks, kill_with_dump, stop_by_ladder
+from supervisor.processes.stopping import dump_stacks, kill, stop_by_ladder
 from supervisor.processes.watching import Coroner, watch
 
 CLEANUP_S: Final = 2.0
 """Limit for killing what is left when the tree itself is cancelled or fails."""
+
+FRESH_BEATS: Final = 2
+"""A loop that has not written so many beats in a row is not waited for."""
 
 
 class Life:
@@ -106,22 +109,27 @@ class Life:
 
     async def stop(self, limit_s: float) -> None:
         """End the process by the ladder within `limit_s` seconds and the time of a dump."""
-        await stop_by_ladder(self._process, self._stream.send_stop, limit_s=limit_s, climbed=self._climbed)
+        await stop_by_ladder(
+            self._process, self._stream.send_stop, limit_s=limit_s, dump=self._dump, climbed=self._climbed
+        )
 
     async def kill(self, *, dump: bool) -> None:
         """End the process now, with a dump of its stacks before when it hangs."""
         self._climbed("sigkill")
         if dump:
-            await kill_with_dump(self._process)
-        else:
-            self._process.send_signal(signal.SIGKILL)
-            await self._process.gone.wait()
+            await self._dump()
+        await kill(self._process)
 
     async def dump(self) -> str:
-        """Return the stacks of all its threads, as they are now; empty when it cannot show them."""
-        text = await dump_stacks(self._process)
+        """Return the stacks of its threads and tasks, as they are now; empty when it cannot show them."""
+        text = await self._dump()
         self._process.box.clear_dump()  # Somebody looked; it is not what it did at its end.
         return text
+
+    async def _dump(self) -> str:
+        beat_ns = self._process.box.contents().beat_ns
+        is_turning = beat_ns > 0 and time.monotonic_ns() - beat_ns < FRESH_BEATS * self.heartbeat_s * 1e9
+        return await dump_stacks(self._process, self._stream.ask_for_tasks, is_turning=is_turning)
 
     def close(self) -> None:
         """Give up its black box, once everything was read from it."""

@@ -13,7 +13,8 @@ ASK_SHARE: Final = 0.75
 """Part of the limit that belongs to the message; the rest is for SIGTERM, for a child that does not read its link."""
 
 DUMP_S: Final = 0.1
-"""A dump takes 0.3 ms also while C code holds the interpreter; the rest is for a machine under load."""
+"""For the threads, and again for the tasks. The former take 0.3 ms also while C code holds the interpreter; the rest is
+for a machine under load."""
 
 DUMP_STEP_S: Final = 0.002
 """faulthandler does not say when it is done: a dump is whole when it has not grown for so long."""
@@ -24,6 +25,7 @@ async def stop_by_ladder(
     ask: Callable[[float], Awaitable[None]],
     *,
     limit_s: float,
+    dump: Callable[[], Awaitable[object]],
     climbed: Callable[[str], None],
 ) -> None:
     """End a process within `limit_s` seconds and the time of a dump.
@@ -32,6 +34,7 @@ async def stop_by_ladder(
         process: what to end; it is gone when this returns, but not reaped.
         ask: sends the stop message with its deadline.
         limit_s: 0 kills at once.
+        dump: lets it dump its stacks, before it is killed.
         climbed: told of each rung before it is used: `asked`, `sigterm`, `sigkill`.
     """
     if limit_s > 0:
@@ -46,31 +49,44 @@ async def stop_by_ladder(
             await process.gone.wait()
             return
     climbed("sigkill")
-    await kill_with_dump(process)
+    await dump()
+    await kill(process)
 
 
-async def kill_with_dump(process: ChildProcess) -> None:
-    """Let the process write all its stacks into its black box, then kill it; return once it is gone."""
-    await dump_stacks(process)
+async def kill(process: ChildProcess) -> None:
+    """End the process now; it is gone when this returns."""
     process.send_signal(signal.SIGKILL)
     await process.gone.wait()
 
 
-async def dump_stacks(process: ChildProcess) -> str:
-    """Let the process dump the stacks of all its threads and return them; empty when it could not within `DUMP_S`.
+async def dump_stacks(process: ChildProcess, ask_for_tasks: Callable[[], bool], *, is_turning: bool) -> str:
+    """Let the process dump its stacks and return them; empty when it could not within `DUMP_S`.
 
     A stopped process (SIGSTOP) cannot, and one in its first milliseconds would be ended by the signal.
+
+    Args:
+        process: it goes on as if nothing had happened.
+        ask_for_tasks: asks it to add where its tasks wait; returns whether it could be asked.
+        is_turning: its loop turns, so it can be asked; the stacks of its threads need no loop.
     """
     if not process.box.contents().pid:
         return ""
     if process.box.dump_size() > MAX_DUMP_BYTES:
         process.box.clear_dump()
-    begin = seen = process.box.dump_size()
+    begin = process.box.dump_size()
     process.send_signal(signal.SIGUSR1)
+    if await _grown(process, begin) and is_turning and ask_for_tasks():
+        await _grown(process, process.box.dump_size())
+    return process.box.dump_text(begin)
+
+
+async def _grown(process: ChildProcess, begin: int) -> bool:
+    """Wait until what it dumps is more than before, and whole; return whether it was within `DUMP_S`."""
+    seen = begin
     with trio.move_on_after(DUMP_S):
         while not process.gone.is_set():
             await trio.sleep(DUMP_STEP_S)
             before, seen = seen, process.box.dump_size()
             if seen == before > begin:
-                break
-    return process.box.dump_text(begin)
+                return True
+    return False

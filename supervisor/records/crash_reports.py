@@ -36,7 +36,7 @@ class CrashReport(Struct, frozen=True):
         signal: number of the signal that ended it.
         summary: last words, its own or those of who ended it.
         traceback: its own, of the error that ended it.
-        dump: stacks of all its threads, where it was made to dump them or crashed.
+        dump: stacks of its threads, and of its tasks if its loop turned, where it was made to dump them or crashed.
         phase: what it was about.
         beat_age_s: how long its loop had stood still; None when it never turned.
         consumed: how much input it had consumed.

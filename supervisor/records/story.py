@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from actors.runtime.times import duration, ordinal
-from protocols.control.black_box import NotedMessage
+from protocols.control.black_box import MAIN_TASK, NotedMessage
 from protocols.unreadable import UNREADABLE
 from supervisor.machine.causes import signal_name
 from supervisor.records.crash_reports import CrashReport
@@ -95,7 +95,7 @@ def _traceback(report: CrashReport, *, is_full: bool) -> Iterator[str]:
 
 
 def _stacks(report: CrashReport, *, is_full: bool) -> Iterator[str]:
-    """Tell where the process stood; in a stack of faulthandler the newest call comes first."""
+    """Tell where the process stood; in its stacks the newest call comes first."""
     lines = report.dump.rstrip().splitlines()
     yield from _block("stacks", lines if is_full else newest_stack(lines)[:TRACE_LINES], len(lines))
 
@@ -109,14 +109,18 @@ def _block(label: str, shown: list[str], whole: int) -> Iterator[str]:
 
 
 def newest_stack(lines: list[str]) -> list[str]:
-    """Return the stack of the thread that mattered in the newest of several dumps, and what was fatal if anything was.
+    """Return the stack that mattered in the newest of several dumps, and what was fatal if anything was.
 
-    Each dump has all threads, a blank line between two; one of them is called the current one.
+    Each dump has all threads, a blank line between two; one of them is called the current one. Behind them come the
+    tasks, if the loop turned: its thread says nothing then, and the main task matters.
     """
     begins = [index for index, line in enumerate(lines) if line.startswith(_CURRENT)]
     if not begins:
         return lines
     before, stack = lines[: begins[-1]], lines[begins[-1] :]
+    mains = [index for index, line in enumerate(stack) if line.startswith(MAIN_TASK)]
+    if mains:
+        stack = stack[mains[0] :]
     if "" in stack:
         stack = stack[: stack.index("")]
     newest = next((line for line in reversed(before) if line.startswith((_FATAL, _CURRENT))), "")

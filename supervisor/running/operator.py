@@ -77,7 +77,7 @@ class Operator:
         return self.tree.children.logs.follow(self._machine.member(name).name)
 
     async def dump(self, name: str) -> str:
-        """Return what every thread of a child is doing now.
+        """Return what every thread and task of a child is doing now.
 
         Raises:
             UnknownChild: there is no such child.

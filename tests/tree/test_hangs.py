@@ -27,7 +27,7 @@ def told_by_why(tree: RunningTree, name: str) -> str:
     [
         ("blocked_in_c", "in blocked_in_c"),
         ("busy_loop", "in busy_loop"),
-        ("leaves_its_input", "input"),
+        ("leaves_its_input", "in leaves_its_input"),
     ],
 )
 def test_a_hang_ends_with_its_stacks_in_the_report_and_a_new_life(
@@ -80,7 +80,7 @@ def test_a_child_that_hangs_while_it_starts_costs_no_other_child_anything(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("entry", "where"), [("never_ready", "its loop turned last"), ("blocked_before_it_is_ready", "in blocked_before")]
+    ("entry", "where"), [("never_ready", "in never_ready"), ("blocked_before_it_is_ready", "in blocked_before")]
 )
 def test_a_child_that_was_not_ready_in_time_is_told_with_its_limit_and_where_it_was(
     tmp_path: Path, entry: str, where: str

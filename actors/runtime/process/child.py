@@ -89,7 +89,8 @@ def enter(
     arm_parent_death_signal(parent_pid)
     detach_from_terminal()
     use_output(stdout.take(), stderr.take())
-    set_signals(dump.take())
+    stacks = dump.take()
+    set_signals(stacks)
     from actors.runtime.process.black_box import map_box  # noqa: PLC0415 - after the lifeline
 
     writer = map_box(box.take())
@@ -107,7 +108,7 @@ def enter(
 
     from actors.runtime.process.process import run_process  # noqa: PLC0415 - trio and structlog, the slow part
 
-    sys.exit(run_process(control.take(), box=writer, set_title=_set_title))
+    sys.exit(run_process(control.take(), box=writer, dump=stacks, set_title=_set_title))
 
 
 def _set_title(name: str) -> None:

@@ -13,7 +13,7 @@ import msgspec
 import trio
 
 from protocols.channel.framing import FrameSplitter, pack_frame
-from protocols.control.messages import FromChild, Parked, Ready, Start, Stop, ToChild, Unparked
+from protocols.control.messages import FromChild, Parked, Ready, ShowTasks, Start, Stop, ToChild, Unparked
 from protocols.errors import ChannelError, ConnectionLost
 from protocols.unreadable import UNREADABLE
 
@@ -122,14 +122,16 @@ class ControlLink:
 
         return True
 
-    async def run_reader(self, *, stop: Callable[[Stop], None], orphaned: Callable[[], None]) -> None:
-        """Hand in each `Stop`; call `orphaned` when the link ends, because the supervisor is gone then.
+    async def run_reader(
+        self, *, stop: Callable[[Stop], None], show_tasks: Callable[[], None], orphaned: Callable[[], None]
+    ) -> None:
+        """Do what the supervisor says; call `orphaned` when the link ends, because the supervisor is gone then.
 
         Raises:
             ChannelError: the supervisor sent what the protocol does not allow.
         """
         for message in self._first:  # They came together with the start.
-            _act_on(message, stop)
+            _act_on(message, stop, show_tasks)
         while True:
             try:
                 chunk = await self._socket.recv(RECEIVE_BYTES)
@@ -138,13 +140,13 @@ class ControlLink:
             if not chunk:
                 orphaned()
                 return
-            self._take(chunk, stop)
-
-    def _take(self, chunk: bytes, stop: Callable[[Stop], None]) -> None:
-        for payload, _merged in self._splitter.feed(chunk):
-            _act_on(_read(payload), stop)
+            for payload, _merged in self._splitter.feed(chunk):
+                _act_on(_read(payload), stop, show_tasks)
 
 
-def _act_on(message: ToChild, stop: Callable[[Stop], None]) -> None:
-    if isinstance(message, Stop):
-        stop(message)
+def _act_on(message: ToChild, stop: Callable[[Stop], None], show_tasks: Callable[[], None]) -> None:
+    match message:
+        case Stop():
+            stop(message)
+        case ShowTasks():
+            show_tasks()

@@ -27,6 +27,7 @@ from actors.runtime.process.last_words import cut, verdict
 from actors.runtime.process.lifeline import take_no_notice
 from actors.runtime.process.logs import Redaction, configure_logs, get_logger
 from actors.runtime.process.output import redirect_output, report_uncaught
+from actors.runtime.process.task_stacks import write_tasks
 from actors.runtime.settings.entries import Entry, load_entry
 from protocols.control.black_box import BoxWriter
 from protocols.control.exit_codes import EXIT_OK, EXIT_ORPHANED
@@ -42,12 +43,13 @@ RESERVE_BYTES: Final = 4 * 1024 * 1024
 time. Nothing is written into it, so it counts for the kernel's limits and takes none of the machine's memory."""
 
 
-def run_process(link: socket.socket, *, box: BoxWriter, set_title: Callable[[str], None]) -> int:
+def run_process(link: socket.socket, *, box: BoxWriter, dump: int, set_title: Callable[[str], None]) -> int:
     """Hear what to do, do it to its end, and return the process's exit code; an error is told, not printed.
 
     Args:
         link: this end of the control link.
         box: the black box.
+        dump: a descriptor of the memory that stacks go to.
         set_title: called with the actor's name.
     """
     reserve = mmap.mmap(-1, RESERVE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -70,7 +72,7 @@ def run_process(link: socket.socket, *, box: BoxWriter, set_title: Callable[[str
         with trio.open_signal_receiver(signal.SIGTERM) as terms:
             entry, settings = _load(start)
             run = partial(_run_actor, start, entry, settings, control=control, listener=listener, redaction=redaction)
-            await run(counters=counters, box=box, reserve=reserve, terms=terms)
+            await run(counters=counters, box=box, dump=dump, reserve=reserve, terms=terms)
 
     try:
         trio.run(live)
@@ -142,6 +144,7 @@ async def _run_actor(
     redaction: Redaction,
     counters: Counters,
     box: BoxWriter,
+    dump: int,
     reserve: mmap.mmap,
     terms: AsyncIterator[int],
 ) -> None:
@@ -167,7 +170,9 @@ async def _run_actor(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_on_sigterm, terms, stop)
             nursery.start_soon(control.run_writer)
-            nursery.start_soon(lambda: control.run_reader(stop=stop_as_told, orphaned=_end_orphaned))
+            show_tasks = partial(write_tasks, dump, nursery)
+            hearing = partial(control.run_reader, stop=stop_as_told, show_tasks=show_tasks, orphaned=_end_orphaned)
+            nursery.start_soon(hearing)
             nursery.start_soon(beating)
             nursery.start_soon(serve_channel, listener, actor.publisher, actor.log)
             box.phase("running")

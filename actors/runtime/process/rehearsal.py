@@ -4,7 +4,9 @@ A process that has only imported its modules still has most of its work before i
 touches pages that it shares with its parent, each of which is copied then. A spare has time for that before it counts.
 """
 
+import os
 import socket
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -36,6 +38,7 @@ def rehearse() -> None:
         heartbeat_s=1.0,
         log_level="error",
     )
-    with ours, theirs, listener:
+    with ours, theirs, listener, Path(os.devnull).open("wb") as nowhere:
         socket.send_fds(ours, [pack_frame(msgspec.msgpack.encode(start))], [listener.fileno()])
-        run_process(theirs, box=BoxWriter(bytearray(BOX_BYTES)), set_title=lambda _name: None)
+        box = BoxWriter(bytearray(BOX_BYTES))
+        run_process(theirs, box=box, dump=nowhere.fileno(), set_title=lambda _name: None)

@@ -87,7 +87,7 @@ async def test_a_dump_that_is_asked_for_in_the_moment_of_death_is_harmless(spawn
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(die)
-            assert await dump_stacks(a.life._process) == ""
+            assert await dump_stacks(a.life._process, lambda: True, is_turning=True) == ""
 
 
 async def test_dumps_do_not_grow_without_end(spawner: Spawner, tmp_path: Path) -> None:

@@ -110,6 +110,34 @@ async def test_a_living_child_shows_the_stacks_of_all_threads_and_goes_on(spawne
         await until(lambda: a.life.box.contents().beats > beats)
 
 
+async def test_a_living_child_shows_where_its_tasks_wait_and_one_that_is_blocked_does_not(
+    spawner: Spawner, tmp_path: Path
+) -> None:
+    async with stage(spawner, tmp_path) as lives:
+        a = await lives.start("idle").ready()
+        await until(lambda: a.life.box.contents().beats)
+        for _ in range(3):
+            threads, main, tasks = (await a.life.dump()).partition("\nMain task (most recent call first):\n")
+            assert threads.startswith(("Current thread", "Thread"))
+            assert main
+            assert " in idle\n" in tasks
+        blocked = await lives.blocked("b")
+        text = await blocked.life.dump()
+        assert "in blocked_in_c" in text
+        assert "Main task" not in text
+
+
+async def test_a_child_that_does_not_end_when_asked_shows_what_it_waits_for(spawner: Spawner, tmp_path: Path) -> None:
+    async with stage(spawner, tmp_path) as lives:
+        a = await lives.start("stubborn").ready()
+        await until(lambda: a.life.box.contents().beats)
+        with trio.fail_after(LIMIT_S):
+            await a.life.stop(0.2)
+        assert (await a.ended()).signal == signal.SIGKILL
+        _threads, _main, tasks = a.life.box.dump_text().partition("\nMain task")
+        assert " in stubborn\n" in tasks
+
+
 async def test_memory_beyond_the_backstop_is_an_error_in_the_child(spawner: Spawner, tmp_path: Path) -> None:
     async with stage(spawner, tmp_path) as lives:
         a = lives.start("takes_memory", mib=2000)

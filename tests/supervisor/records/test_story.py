@@ -107,6 +107,7 @@ def stack(title: str, *frames: str) -> str:
 
 
 OTHER = stack("Thread 0x1", "wait", "run")
+TASKS = "\n".join((stack("Main task", "sleep", "actor"), stack("Task feed", "read")))
 ASKED = "\n".join((OTHER, stack("Current thread 0x2", "asked", "run")))
 
 
@@ -124,6 +125,8 @@ ASKED = "\n".join((OTHER, stack("Current thread 0x2", "asked", "run")))
             ["Current thread 0x2", "hang", "run"],
         ),
         (OTHER, ["Thread 0x1", "wait", "run"]),
+        (f"{ASKED}\n{TASKS}", ["Main task", "sleep", "actor"]),
+        (f"{ASKED}\n{TASKS}{ASKED.replace('asked', 'hang')}", ["Current thread 0x2", "hang", "run"]),
     ],
 )
 def test_the_newest_call_of_the_thread_that_mattered_is_shown_first(dump: str, shown: list[str]) -> None:

@@ -8,7 +8,7 @@ import trio.testing
 
 from actors.runtime.process.control_link import ControlLink, frame_of, send_last_words
 from protocols.channel.framing import FrameSplitter, pack_frame
-from protocols.control.messages import Failed, FromChild, Parked, Ready, Start, Stop, Unparked
+from protocols.control.messages import Failed, FromChild, Parked, Ready, ShowTasks, Start, Stop, Unparked
 from protocols.errors import ChannelError, ConnectionLost
 
 START = Start("a", "m:run", msgspec.Raw(msgspec.msgpack.encode({"x": 1})), {"K": "v"}, "/run", 2, 1.0)
@@ -86,7 +86,11 @@ async def test_a_message_that_cannot_be_read_is_a_channel_error(payload: bytes) 
     with ours, theirs:
         ours.sendall(pack_frame(payload))
         with pytest.raises(ChannelError, match="control link: message not understood"):
-            await ControlLink(theirs).run_reader(stop=lambda _stop: None, orphaned=lambda: None)
+            await ControlLink(theirs).run_reader(stop=lambda _stop: None, show_tasks=never, orphaned=never)
+
+
+def never() -> None:
+    pytest.fail("nobody asked for this")
 
 
 def fill(link: socket.socket) -> int:
@@ -163,9 +167,22 @@ async def test_stop_is_handed_in_also_when_it_came_with_the_start(listener: sock
         received.close()
         ours.sendall(pack_frame(encode(Stop(2.0))))
         ours.close()
-        await link.run_reader(stop=stops.append, orphaned=lambda: ends.append("gone"))
+        await link.run_reader(stop=stops.append, show_tasks=never, orphaned=lambda: ends.append("gone"))
     assert stops == [Stop(1.0), Stop(2.0)]
     assert ends == ["gone"]
+
+
+async def test_tasks_are_shown_as_often_as_that_is_asked_for() -> None:
+    ours, theirs = socket.socketpair()
+    done: list[str] = []
+    with theirs:
+        ours.sendall(pack_frame(encode(ShowTasks())) * 2)
+        ours.close()
+        link = ControlLink(theirs)
+        await link.run_reader(
+            stop=lambda _stop: None, show_tasks=lambda: done.append("shown"), orphaned=lambda: done.append("gone")
+        )
+    assert done == ["shown", "shown", "gone"]
 
 
 async def test_a_supervisor_that_is_gone_is_no_error_for_the_one_that_tells() -> None:
@@ -179,5 +196,5 @@ async def test_a_supervisor_that_is_gone_is_no_error_for_the_one_that_tells() ->
         assert frames(link.unsent()) == [Ready(1), Unparked()]
         send_last_words(theirs, frame_of(Failed("x", "y")))
         ends: list[str] = []
-        await link.run_reader(stop=lambda _stop: None, orphaned=lambda: ends.append("gone"))
+        await link.run_reader(stop=lambda _stop: None, show_tasks=never, orphaned=lambda: ends.append("gone"))
         assert ends == ["gone"]
