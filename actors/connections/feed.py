@@ -161,6 +161,7 @@ class Feed:
         self._counters.add("connection_attempts")
         reason = "ended"
         wait_s = 0.0
+        for_caller: list[BaseException] = []
         try:
             async with trio.open_nursery() as nursery:
                 connection = await self._dial(nursery)
@@ -171,12 +172,14 @@ class Feed:
                     self._requester.connection_closed()
                     await connection.aclose()
         except* (AuthenticationError, Unwanted) as errors:
-            raise next(leaves(errors)) from None
+            for_caller += leaves(errors)
         except* ConnectionLost as errors:
             error = next(leaves(errors))
             reason = str(error)
             if isinstance(error, HandshakeRefused):
                 wait_s = error.retry_after_s or MIN_WAIT_S.get(error.status, 0.0)
+        if for_caller:  # Raised out here: before CPython 3.11.4 what is raised in `except*` comes out as a group.
+            raise for_caller[0] from None
         self._not_before_s = trio.current_time() + wait_s
         return reason
 
