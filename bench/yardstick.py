@@ -34,7 +34,8 @@ def _kill_ms() -> float:
     program = f"{IMPORTS}, os\nos.write(1, b'.')\ntrio.run(trio.sleep_forever)"
     with subprocess.Popen([sys.executable, "-c", program], stdout=told) as process:
         os.close(told)
-        os.read(ready, 1)
+        if not os.read(ready, 1):
+            raise RuntimeError(f"{sys.executable} ended before it had imported everything")
         pidfd = os.pidfd_open(process.pid)
         killed_ns = time.monotonic_ns()
         process.send_signal(signal.SIGKILL)

@@ -185,8 +185,9 @@ async def _follow_markets(
             listed = await _ask_markets(feed, settings)
         except (UpbitdError, OSError, msgspec.ValidationError) as error:
             actor.counters.add("market_lists_failed")
-            if times := refused.failed():
-                actor.log.warning("scanner.no_markets", reason=str(error), times=times, retry_s=settings.retry_s)
+            reason = str(error)
+            if times := refused.failed(reason):
+                actor.log.warning("scanner.no_markets", reason=reason, times=times, retry_s=settings.retry_s)
             await trio.sleep(settings.retry_s)
             continue
         refused.worked()

@@ -40,7 +40,13 @@ class Stop(Struct, array_like=True, tag="stop", frozen=True):
 
 
 class ShowTasks(Struct, array_like=True, tag="show_tasks", frozen=True):
-    """Write where the tasks wait into the memory for dumps. A child whose loop does not turn cannot."""
+    """Write where the tasks wait into the memory for dumps. A child whose loop does not turn cannot.
+
+    Attributes:
+        until_ns: when nobody waits for it any more (monotonic): what came later would be found in the next dump.
+    """
+
+    until_ns: int
 
 
 class Ready(Struct, array_like=True, tag="ready", frozen=True):

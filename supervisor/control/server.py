@@ -55,7 +55,7 @@ class Controllable(Protocol):
         """Follow the lines that a child writes from now on."""
 
     async def dump(self, name: str) -> str:
-        """Return the stacks of a child's threads."""
+        """Return the stacks of a child's threads and tasks."""
 
     def ask_to_stop(self) -> None:
         """Begin to stop the tree."""

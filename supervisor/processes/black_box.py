@@ -7,8 +7,8 @@ from typing import Final
 from protocols.control.black_box import BOX_BYTES, BoxContents, read_box
 
 MAX_DUMP_BYTES: Final = 256 * 1024
-"""So much of the dumps of one life is shown: a hundred threads of a hundred frames. Dumps that have grown beyond this
-are thrown away before the next one, however often somebody asks for stacks."""
+"""So much of the dumps of one life is shown: a hundred threads of a hundred frames, and the tasks. Dumps that have
+grown beyond this are thrown away before the next one, however often somebody asks for stacks."""
 
 
 class BlackBox:
@@ -52,6 +52,8 @@ class BlackBox:
 
     def clear_dump(self) -> None:
         """Throw away the stacks that were dumped. The child writes on from the beginning: it has our file position."""
+        if self._is_closed:
+            return
         os.ftruncate(self.dump_fd, 0)
         os.lseek(self.dump_fd, 0, os.SEEK_SET)
 

@@ -22,7 +22,7 @@ _decode = msgspec.msgpack.Decoder(FromChild).decode
 
 
 class ControlStream:
-    """Sends `Start` and `Stop`, hands in what the child tells."""
+    """Tells the child what to do, and hands in what it tells."""
 
     def __init__(self, control: socket.socket) -> None:
         control.setblocking(False)
@@ -58,12 +58,12 @@ class ControlStream:
         except OSError:
             return
 
-    def ask_for_tasks(self) -> bool:
-        """Ask the child to show where its tasks wait; return whether there was room for that just now."""
+    def ask_for_tasks(self, until_ns: int) -> bool:
+        """Ask the child to show where its tasks wait, until then; return whether there was room for that just now."""
         if self._unsent or self._sending.locked():
             return False
         try:
-            self._raw.send(pack_frame(_encode(ShowTasks())))
+            self._raw.send(pack_frame(_encode(ShowTasks(until_ns))))
         except OSError:
             return False
         return True

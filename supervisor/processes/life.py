@@ -22,7 +22,20 @@ CLEANUP_S: Final = 2.0
 """Limit for killing what is left when the tree itself is cancelled or fails."""
 
 FRESH_BEATS: Final = 2
-"""A loop that has not written so many beats in a row is not waited for."""
+FRESH_S: Final = 1.0
+"""A loop that has written nothing for so many beats and so long is not asked: it does not turn."""
+
+
+class Dump:
+    """A dump that is being made; whoever wants one meanwhile gets this one.
+
+    Attributes:
+        text: what it shows; None while that is not known, and when whoever made it gave up.
+    """
+
+    def __init__(self) -> None:
+        self.done = trio.Event()
+        self.text: str | None = None
 
 
 class Life:
@@ -52,6 +65,7 @@ class Life:
         self.is_ending = False
         self._rungs: list[str] = []
         self._is_deaf = False
+        self._dumping: Dump | None = None
         self.ended: Exit | None = None
 
     @property
@@ -110,26 +124,39 @@ class Life:
     async def stop(self, limit_s: float) -> None:
         """End the process by the ladder within `limit_s` seconds and the time of a dump."""
         await stop_by_ladder(
-            self._process, self._stream.send_stop, limit_s=limit_s, dump=self._dump, climbed=self._climbed
+            self._process, self._stream.send_stop, limit_s=limit_s, dump=self.dump, climbed=self._climbed
         )
 
     async def kill(self, *, dump: bool) -> None:
         """End the process now, with a dump of its stacks before when it hangs."""
         self._climbed("sigkill")
         if dump:
-            await self._dump()
+            await self.dump()
         await kill(self._process)
 
     async def dump(self) -> str:
-        """Return the stacks of its threads and tasks, as they are now; empty when it cannot show them."""
-        text = await self._dump()
-        self._process.box.clear_dump()  # Somebody looked; it is not what it did at its end.
-        return text
+        """Return the stacks of its threads and tasks, as they are now; empty when it cannot show them.
 
-    async def _dump(self) -> str:
+        Who asks while a dump is being made gets that one: two at once would be read as one.
+        """
+        while (other := self._dumping) is not None:
+            await other.done.wait()
+            if other.text is not None:
+                return other.text
+        self._dumping = mine = Dump()
+        try:
+            mine.text = await dump_stacks(self._process, self._stream.ask_for_tasks, is_turning=self._is_turning())
+            return mine.text
+        finally:
+            self._dumping = None
+            mine.done.set()
+            if "sigkill" not in self._rungs:
+                self._process.box.clear_dump()  # Somebody looked; it is not what it did at its end.
+
+    def _is_turning(self) -> bool:
         beat_ns = self._process.box.contents().beat_ns
-        is_turning = beat_ns > 0 and time.monotonic_ns() - beat_ns < FRESH_BEATS * self.heartbeat_s * 1e9
-        return await dump_stacks(self._process, self._stream.ask_for_tasks, is_turning=is_turning)
+        fresh_s = FRESH_S + FRESH_BEATS * self.heartbeat_s
+        return beat_ns > 0 and time.monotonic_ns() - beat_ns < fresh_s * 1e9
 
     def close(self) -> None:
         """Give up its black box, once everything was read from it."""

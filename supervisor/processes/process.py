@@ -5,11 +5,15 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from typing import Final
 
+import psutil
 import trio
 
 from protocols.errors import UsageError
 from supervisor.processes.black_box import BlackBox
+
+_STOPPED: Final = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP}
 
 ExitStatus = Callable[[], int | None]
 
@@ -51,6 +55,13 @@ class ChildProcess:
             return
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, number)
+
+    def is_stopped(self) -> bool:
+        """Return whether somebody has stopped it, by SIGSTOP or as a debugger; it answers nothing then."""
+        try:
+            return psutil.Process(self.pid).status() in _STOPPED
+        except psutil.Error:
+            return False  # It is gone.
 
     def reap(self) -> int | None:
         """Collect the exit status of a process that is gone: the exit code, or the negative signal number.

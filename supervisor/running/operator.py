@@ -90,7 +90,7 @@ class Operator:
         text = await life.dump()
         if not text:
             raise UsageError(f"{name} (pid {life.pid}) does not show its stacks: it is stopped, or has just begun")
-        return text
+        return self.tree.records.redaction.text(text)  # Tasks have the names that somebody gave them.
 
     # Changing
 

@@ -229,9 +229,10 @@ class Dial:
             try:
                 return await self._dial_once()
             except (OSError, trio.BrokenResourceError) as error:
-                if times := self._unanswered.failed():
-                    fields = {"server": self._path.stem, "reason": str(error), "retry_s": self._redial_s}
-                    self._log.info("channel.no_answer", times=times, **fields)
+                reason = str(error)
+                if times := self._unanswered.failed(reason):
+                    retry = {"times": times, "retry_s": self._redial_s}
+                    self._log.info("channel.no_answer", server=self._path.stem, reason=reason, **retry)
                 if self._presence is not None and not self._is_closed:
                     self._presence.no_answer(now_s=trio.current_time())
         return None

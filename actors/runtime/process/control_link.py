@@ -6,6 +6,7 @@ so a supervisor that does not read for a while costs a few hundred bytes and fin
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -148,5 +149,5 @@ def _act_on(message: ToChild, stop: Callable[[Stop], None], show_tasks: Callable
     match message:
         case Stop():
             stop(message)
-        case ShowTasks():
+        case ShowTasks(until_ns) if time.monotonic_ns() < until_ns:
             show_tasks()

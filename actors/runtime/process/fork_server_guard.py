@@ -13,8 +13,6 @@ import importlib
 import os
 from typing import Final
 
-from setproctitle import getproctitle
-
 from actors.runtime.process.lifeline import arm_parent_death_signal
 
 VARIABLE: Final = "UPBITD_FORK_SERVER_OF"
@@ -29,6 +27,8 @@ PATH_BEFORE: Final = "UPBITD_FORK_SERVER_PATH_BEFORE"
 
 def _guard(supervisor: int) -> None:
     arm_parent_death_signal(supervisor)
+    from setproctitle import getproctitle  # noqa: PLC0415 - after the lifeline
+
     getproctitle()  # It looks for the memory of titles once, and finds none where the environment was changed before.
     before = os.environ.pop(PATH_BEFORE, "")
     if before:

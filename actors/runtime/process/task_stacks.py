@@ -3,14 +3,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
 from typing import Final
 
 import trio
 
 from protocols.control.black_box import MAIN_TASK
 
-MAX_TASKS: Final = 100
+MAX_CHARS: Final = 32 * 1024
+"""Of all tasks together. The threads' stacks stand before them, and of a dump that is too long its end is kept."""
+
 MAX_FRAMES: Final = 50
 """Of one task, the newest."""
 
@@ -25,16 +26,25 @@ def write_tasks(dump: int, runtime: trio.Nursery) -> None:
         dump: a descriptor of the memory that the threads' stacks go to.
         runtime: the nursery around the actor, whose own tasks are left out.
     """
-    main = runtime.parent_task
-    tasks = _begun_by(main, runtime)
-    lines = [f"\n{MAIN_TASK} (most recent call first):", *_calls(main)]
-    for task in islice(tasks, MAX_TASKS):
-        lines += ["", f"Task {task.name} (most recent call first):", *_calls(task)]
-    if left_out := sum(1 for _task in tasks):
-        lines += ["", f"... and {left_out} tasks more"]
     # A full machine must not end the actor: it only does not show its tasks.
-    with suppress(OSError):
-        os.write(dump, "\n".join((*lines, "")).encode("utf-8", "replace"))
+    with suppress(OSError, MemoryError):
+        os.write(dump, _describe(runtime).encode("utf-8", "replace"))
+
+
+def _describe(runtime: trio.Nursery) -> str:
+    main = runtime.parent_task
+    parts, left_out = [_stack(MAIN_TASK, main)], 0
+    room = MAX_CHARS - len(parts[0])
+    for task in _begun_by(main, runtime):
+        part = "" if left_out else _stack(f"Task {task.name}", task)
+        if left_out or len(part) > room:
+            left_out += 1
+        else:
+            parts.append(part)
+            room -= len(part)
+    if left_out:
+        parts.append(f"\n... and {left_out} tasks more\n")
+    return "".join(parts)
 
 
 def _begun_by(task: trio.lowlevel.Task, leave_out: trio.Nursery) -> Iterator[trio.lowlevel.Task]:
@@ -50,12 +60,12 @@ def _begun_by(task: trio.lowlevel.Task, leave_out: trio.Nursery) -> Iterator[tri
         waiting += sorted(children, key=lambda child: child.name, reverse=True)
 
 
-def _calls(task: trio.lowlevel.Task) -> Iterator[str]:
+def _stack(title: str, task: trio.lowlevel.Task) -> str:
+    """Return a blank line, the title and a task's calls, as `faulthandler` writes those of a thread."""
     calls = [
-        f'  File "{frame.f_code.co_filename}", line {line} in {frame.f_code.co_qualname}'
+        f'  File "{frame.f_code.co_filename}", line {line} in {frame.f_code.co_qualname}\n'
         for frame, line in task.iter_await_frames()
         if frame.f_globals.get("__name__") != _TRAPS
     ]
-    yield from reversed(calls[-MAX_FRAMES:])
-    if len(calls) > MAX_FRAMES:
-        yield "  ..."
+    rest = "  ...\n" if len(calls) > MAX_FRAMES else ""
+    return "".join((f"\n{title} (most recent call first):\n", *reversed(calls[-MAX_FRAMES:]), rest))

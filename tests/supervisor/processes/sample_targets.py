@@ -53,6 +53,13 @@ async def stubborn(actor: Any) -> None:
         await trio.sleep_forever()
 
 
+async def shows_no_stacks(actor: Any) -> None:
+    """Do not hear the question for them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    actor.ready()
+    await trio.sleep_forever()
+
+
 async def blocked_in_c(actor: Any) -> None:
     """Hold the interpreter in C, so that no Python code of this process runs any more."""
     actor.ready()

@@ -9,8 +9,7 @@ import trio
 from protocols.control.black_box import BoxWriter
 from supervisor.processes.black_box import MAX_DUMP_BYTES, BlackBox
 from supervisor.processes.spawning import Spawner
-from supervisor.processes.stopping import dump_stacks
-from tests.supervisor.processes.stage import open_descriptors, stage
+from tests.supervisor.processes.stage import open_descriptors, stage, until
 
 
 @pytest.fixture
@@ -77,8 +76,7 @@ def test_a_box_that_cannot_be_made_leaves_no_descriptor(monkeypatch: pytest.Monk
 
 async def test_a_dump_that_is_asked_for_in_the_moment_of_death_is_harmless(spawner: Spawner, tmp_path: Path) -> None:
     async with stage(spawner, tmp_path) as lives:
-        a = await lives.start("idle").ready()
-        a.kill(signal.SIGSTOP)  # So that it answers nothing, and the dump is waited for.
+        a = await lives.start("shows_no_stacks").ready()  # So that the dump is waited for.
 
         async def die() -> None:
             a.kill(signal.SIGKILL)
@@ -87,7 +85,18 @@ async def test_a_dump_that_is_asked_for_in_the_moment_of_death_is_harmless(spawn
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(die)
-            assert await dump_stacks(a.life._process, lambda: True, is_turning=True) == ""
+            assert await a.life.dump() == ""
+
+
+async def test_a_process_that_is_stopped_is_not_waited_for(spawner: Spawner, tmp_path: Path) -> None:
+    async with stage(spawner, tmp_path) as lives:
+        a = await lives.start("idle").ready()
+        a.kill(signal.SIGSTOP)
+        await until(a.life._process.is_stopped)
+        assert await a.life.dump() == ""
+        a.kill(signal.SIGCONT)
+        await until(lambda: not a.life._process.is_stopped())
+        assert "Current thread" in await a.life.dump()
 
 
 async def test_dumps_do_not_grow_without_end(spawner: Spawner, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
+import contextlib
 import socket
 
 import msgspec
 import pytest
 import trio
 
-from protocols.channel.framing import pack_frame
-from protocols.control.messages import FromChild, Parked, Ready
+from protocols.channel.framing import FrameSplitter, pack_frame
+from protocols.control.messages import FromChild, Parked, Ready, ShowTasks
 from protocols.errors import ChannelError
 from supervisor.processes.control_stream import ControlStream
 
@@ -72,3 +73,31 @@ async def test_what_a_dead_child_left_in_its_link_is_read_without_waiting(is_clo
 async def test_bytes_left_behind_that_cannot_be_read_are_a_channel_error() -> None:
     with pytest.raises(ChannelError, match="control link: message not understood"):
         rest_of(pack_frame(b"garbage"), is_closed=True)
+
+
+def shown(link: socket.socket) -> list[object]:
+    """What the child was asked to show."""
+    link.setblocking(False)
+    try:
+        data = link.recv(1 << 20)
+    except BlockingIOError:
+        return []
+    return [msgspec.msgpack.decode(payload, type=ShowTasks) for payload, _merged in FrameSplitter().feed(data)]
+
+
+async def test_tasks_are_asked_for_where_that_can_be_done_at_once() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stream = ControlStream(ours)
+        assert stream.ask_for_tasks(7)
+        assert shown(theirs) == [ShowTasks(7)]
+        async with stream._sending:  # Another message is on its way, maybe in part.
+            assert not stream.ask_for_tasks(8)
+        assert shown(theirs) == []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                ours.send(b"x" * 65536)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                ours.send(b"x")
+        assert not stream.ask_for_tasks(9)

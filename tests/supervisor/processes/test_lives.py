@@ -2,6 +2,7 @@
 
 import select
 import signal
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -115,22 +116,71 @@ async def test_a_living_child_shows_where_its_tasks_wait_and_one_that_is_blocked
 ) -> None:
     async with stage(spawner, tmp_path) as lives:
         a = await lives.start("idle").ready()
-        await until(lambda: a.life.box.contents().beats)
+        await a.beat()
         for _ in range(3):
             threads, main, tasks = (await a.life.dump()).partition("\nMain task (most recent call first):\n")
             assert threads.startswith(("Current thread", "Thread"))
             assert main
             assert " in idle\n" in tasks
+        assert a.life.box.dump_size() == 0  # Somebody looked; it is not what it did at its end.
         blocked = await lives.blocked("b")
         text = await blocked.life.dump()
         assert "in blocked_in_c" in text
         assert "Main task" not in text
 
 
+async def test_who_asks_for_a_dump_while_one_is_made_gets_the_same(spawner: Spawner, tmp_path: Path) -> None:
+    async with stage(spawner, tmp_path) as lives:
+        a = await lives.start("idle").ready()
+        await a.beat()
+        texts: list[str] = []
+
+        async def ask() -> None:
+            texts.append(await a.life.dump())
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(ask)
+        assert texts[0].count("Current thread") == 1
+        assert texts == [texts[0]] * 3
+
+
+async def test_a_dump_goes_on_for_the_others_when_the_one_who_asked_first_goes_away(
+    spawner: Spawner, tmp_path: Path
+) -> None:
+    async with stage(spawner, tmp_path) as lives:
+        a = await lives.start("idle").ready()
+        await a.beat()
+        first = trio.CancelScope()
+
+        async def ask_and_go() -> None:
+            with first:
+                await a.life.dump()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask_and_go)
+            await until(lambda: a.life._dumping)
+            nursery.start_soon(trio.lowlevel.checkpoint)
+            first.cancel()
+            assert "Current thread" in await a.life.dump()
+
+
+async def test_an_operators_dump_leaves_the_stacks_of_a_kill(spawner: Spawner, tmp_path: Path) -> None:
+    async with stage(spawner, tmp_path) as lives:
+        a = await lives.start("stubborn").ready()
+        await a.beat()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(a.life.dump)
+            await trio.lowlevel.checkpoint()
+            nursery.start_soon(partial(a.life.kill, dump=True))
+        assert (await a.ended()).signal == signal.SIGKILL
+        assert " in stubborn\n" in a.life.box.dump_text()
+
+
 async def test_a_child_that_does_not_end_when_asked_shows_what_it_waits_for(spawner: Spawner, tmp_path: Path) -> None:
     async with stage(spawner, tmp_path) as lives:
         a = await lives.start("stubborn").ready()
-        await until(lambda: a.life.box.contents().beats)
+        await a.beat()
         with trio.fail_after(LIMIT_S):
             await a.life.stop(0.2)
         assert (await a.ended()).signal == signal.SIGKILL

@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.runtime.process.task_stacks import MAX_FRAMES, MAX_TASKS, write_tasks
+from actors.runtime.process.task_stacks import MAX_CHARS, MAX_FRAMES, write_tasks
 
 
 @pytest.fixture
@@ -93,15 +93,15 @@ async def test_very_many_tasks_and_calls_are_cut(dump: int) -> None:
 
     async def actor() -> None:
         async with trio.open_nursery() as nursery:
-            for _ in range(MAX_TASKS + 3):
+            for _ in range(1000):
                 nursery.start_soon(waits)
             await deep(MAX_FRAMES)
 
     main, *others = await written(dump, actor)
     assert len(main) == MAX_FRAMES + 2
     assert main[-1] == "  ..."
-    assert len(others) == MAX_TASKS + 1
-    assert others[-1] == ["... and 3 tasks more"]
+    assert others[-1] == [f"... and {1000 - len(others) + 1} tasks more"]
+    assert MAX_CHARS * 0.9 < os.fstat(dump).st_size < MAX_CHARS * 1.1
 
 
 async def test_memory_that_cannot_be_written_ends_nothing() -> None:
@@ -109,3 +109,13 @@ async def test_memory_that_cannot_be_written_ends_nothing() -> None:
     async with trio.open_nursery() as runtime:
         write_tasks(full, runtime)
     os.close(full)
+
+
+async def test_a_process_without_memory_shows_nothing_and_goes_on(dump: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_memory(_task: object) -> Iterator[object]:
+        raise MemoryError
+
+    monkeypatch.setattr(trio.lowlevel.Task, "iter_await_frames", without_memory)
+    async with trio.open_nursery() as runtime:
+        write_tasks(dump, runtime)
+    assert os.fstat(dump).st_size == 0
