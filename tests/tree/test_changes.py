@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -247,3 +249,12 @@ def test_the_program_of_the_document_about_the_control_socket_runs_as_it_stands(
 def test_the_document_about_the_control_socket_names_every_verb() -> None:
     document = (REPOSITORY / "docs" / "control.md").read_text("utf-8")
     assert [verb for verb in VERBS if f"| `{verb}` |" not in document] == []
+
+
+def test_a_signal_from_outside_is_no_end_of_a_childs_work(tmp_path: Path) -> None:
+    with running_tree(tmp_path, flags() + child("a", restart="transient")) as tree:
+        os.kill(tree.wait_for("child_ready", "a")["pid"], signal.SIGTERM)
+        ended = tree.wait_for("child_exited", "a")
+        assert (ended["cause"], ended["code"], ended["signal"]) == ("signal", None, signal.SIGTERM)
+        tree.wait_for("child_ready", "a")
+        assert tree.finish() == 0

@@ -11,7 +11,13 @@ import socket
 import sys
 from typing import Any
 
-from actors.runtime.process.lifeline import arm_parent_death_signal, detach_from_terminal, set_signals, use_output
+from actors.runtime.process.lifeline import (
+    arm_parent_death_signal,
+    detach_from_terminal,
+    end_by_sigterm,
+    set_signals,
+    use_output,
+)
 
 SPARE = "spare"
 """Name of a process that waits to become the next child; it learns its own with `Start`."""
@@ -106,9 +112,14 @@ def enter(
 
         rehearse()
 
-    from actors.runtime.process.process import run_process  # noqa: PLC0415 - trio and structlog, the slow part
+    from actors.runtime.process.process import ENDED_BY_SIGTERM, run_process  # noqa: PLC0415 - trio and structlog, the slow part
 
-    sys.exit(run_process(control.take(), box=writer, dump=stacks, set_title=_set_title))
+    code = run_process(control.take(), box=writer, dump=stacks, set_title=_set_title)
+    if code == ENDED_BY_SIGTERM:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        end_by_sigterm()
+    sys.exit(code)
 
 
 def _set_title(name: str) -> None:

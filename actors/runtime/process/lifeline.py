@@ -10,9 +10,9 @@ import fcntl
 import os
 import signal
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
-from protocols.control.exit_codes import EXIT_OK, EXIT_ORPHANED
+from protocols.control.exit_codes import EXIT_FAILED, EXIT_ORPHANED
 
 PR_SET_PDEATHSIG: Final = 1
 """`prctl` option, from <linux/prctl.h>: the signal to send to this process when its parent's thread ends."""
@@ -87,6 +87,13 @@ def take_no_notice(_signal: int, _frame: FrameType | None) -> None:
     """The supervisor gets it as well, and acts on it."""
 
 
+def end_by_sigterm() -> NoReturn:
+    """End as one that was never taught this signal: who collects the process sees who ended it, and no exit code."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTERM)
+    os._exit(EXIT_FAILED)  # Not reached unless the signal is blocked.
+
+
 def _end_while_booting(_signal: int, _frame: FrameType | None) -> None:
     """Nothing is open yet. It may come within an import, where others catch `SystemExit`."""
-    os._exit(EXIT_OK)
+    end_by_sigterm()

@@ -38,6 +38,12 @@ COLLECT_AFTER: Final = 20_000
 """Containers made, less those freed, until the collector looks at the young ones: a batch of events makes hundreds,
 which are freed at once. The interpreter's own 700 cost the connection actor about a twentieth of its time."""
 
+ENDED_BY_SIGTERM: Final = -signal.SIGTERM
+"""As Python tells it of a process that was ended by the signal."""
+
+ASKED: Final = "asked"
+"""How a stop by the supervisor is noted; the other way is a signal."""
+
 RESERVE_BYTES: Final = 4 * 1024 * 1024
 """Kept back so that there is memory for the end of a process that ran out of it: the interpreter asks for a MiB at a
 time. Nothing is written into it, so it counts for the kernel's limits and takes none of the machine's memory."""
@@ -45,6 +51,8 @@ time. Nothing is written into it, so it counts for the kernel's limits and takes
 
 def run_process(link: socket.socket, *, box: BoxWriter, dump: int, set_title: Callable[[str], None]) -> int:
     """Hear what to do, do it to its end, and return the process's exit code; an error is told, not printed.
+
+    `ENDED_BY_SIGTERM` is for one that ended in good order because of that signal, without having been asked to.
 
     Args:
         link: this end of the control link.
@@ -57,6 +65,7 @@ def run_process(link: socket.socket, *, box: BoxWriter, dump: int, set_title: Ca
     write = redirect_output(counters).write_line
     control = ControlLink(link)
     failed: Failed | None = None
+    stops: list[str] = []
 
     async def live() -> None:
         # A spare waits here, with its loop running: what it has behind it does not count when it becomes a child.
@@ -72,7 +81,7 @@ def run_process(link: socket.socket, *, box: BoxWriter, dump: int, set_title: Ca
         with trio.open_signal_receiver(signal.SIGTERM) as terms:
             entry, settings = _load(start)
             run = partial(_run_actor, start, entry, settings, control=control, listener=listener, redaction=redaction)
-            await run(counters=counters, box=box, dump=dump, reserve=reserve, terms=terms)
+            await run(counters=counters, box=box, dump=dump, reserve=reserve, terms=terms, stops=stops)
 
     try:
         trio.run(live)
@@ -80,7 +89,8 @@ def run_process(link: socket.socket, *, box: BoxWriter, dump: int, set_title: Ca
         reserve.close()
         code, failed = verdict(error, redaction)
     else:
-        code = EXIT_OK
+        # From outside, since the supervisor asks first: it must not be taken for the end of the actor's work.
+        code = ENDED_BY_SIGTERM if stops and ASKED not in stops else EXIT_OK
     send_last_words(link, control.unsent() + (b"" if failed is None else frame_of(failed)))
     return code
 
@@ -147,6 +157,7 @@ async def _run_actor(
     dump: int,
     reserve: mmap.mmap,
     terms: AsyncIterator[int],
+    stops: list[str],
 ) -> None:
     # What was imported stays for good; the collector need not look at it again.
     gc.freeze()
@@ -158,13 +169,14 @@ async def _run_actor(
     beating = partial(run_heartbeat, pulse, every_s=start.heartbeat_s, dead_man_s=start.dead_man_s)
     work = trio.CancelScope()
 
-    def stop(reason: str) -> None:
-        actor.log.debug("actor.stop", reason=reason)
+    def stop(by: str, reason: str = "") -> None:
+        stops.append(by)
+        actor.log.debug("actor.stop", by=by, reason=reason)
         box.phase("stopping")
         work.cancel()
 
     def stop_as_told(message: Stop) -> None:
-        stop(f"asked to within {message.deadline_s:g} s")
+        stop(ASKED, f"within {message.deadline_s:g} s")
 
     try:
         async with trio.open_nursery() as nursery:

@@ -54,7 +54,7 @@ def test_sigterm_ends_it_while_it_waits_for_its_start(tmp_path: Path) -> None:
     with entered(tmp_path) as process:
         process.phase("importing")
         process.process.send_signal(signal.SIGTERM)
-        assert process.ended() == EXIT_OK
+        assert process.ended() == -signal.SIGTERM
         assert process.errors() == ""
 
 
@@ -71,7 +71,7 @@ def test_sigterm_ends_it_also_within_an_import_that_lets_nothing_through(tmp_pat
     with entered(tmp_path, preload=("imports_for_ever",), before=before) as process:
         process.until((tmp_path / "begun").exists)
         process.process.send_signal(signal.SIGTERM)
-        assert process.ended() == EXIT_OK
+        assert process.ended() == -signal.SIGTERM
 
 
 def test_it_ignores_an_interrupt_from_the_terminal(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_sigterm_within_the_import_of_an_actor_stops_it_once_its_loop_turns(tmp_
         process.until((tmp_path / "begun").exists)
         process.process.send_signal(signal.SIGTERM)
         (tmp_path / "go").touch()
-        assert process.ended() == EXIT_OK
+        assert process.ended() == -signal.SIGTERM
         assert process.box().beats > 0
 
 

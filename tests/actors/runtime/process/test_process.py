@@ -30,13 +30,24 @@ def test_an_actor_that_runs_beats_and_ends_when_it_is_told_to(tmp_path: Path) ->
         assert process.ended() == EXIT_OK
 
 
-def test_sigterm_stops_it_as_a_message_does(tmp_path: Path) -> None:
+def test_sigterm_stops_it_as_a_message_does_and_its_end_tells_that_it_was_not_asked(tmp_path: Path) -> None:
     with entered(tmp_path) as process:
         process.start("slow_to_stop")
         process.phase("running")
         process.until(lambda: process.box().beats > 0)
         process.process.send_signal(signal.SIGTERM)
         process.phase("stopping")
+        (tmp_path / "seen").touch()
+        assert process.ended() == -signal.SIGTERM
+
+
+def test_sigterm_after_a_stop_is_part_of_it(tmp_path: Path) -> None:
+    with entered(tmp_path) as process:
+        process.start("slow_to_stop")
+        process.phase("running")
+        process.stop()
+        process.phase("stopping")
+        process.process.send_signal(signal.SIGTERM)
         (tmp_path / "seen").touch()
         assert process.ended() == EXIT_OK
 
