@@ -22,6 +22,11 @@ from supervisor.specs.plan import Plan
 RECEIVE_BYTES: Final = 4096
 MAX_CLIENTS: Final = 32
 
+MAX_VISITORS: Final = 8
+"""Connections beyond that which are told so, each within `VISIT_S`; those beyond these are closed at once."""
+
+VISIT_S: Final = 1.0
+
 IDLE_S: Final = 60.0
 """How long a client may wait with its next request."""
 
@@ -85,13 +90,18 @@ class Controllable(Protocol):
 async def serve_control(listener: socket.socket, tree: Controllable) -> None:
     """Serve until cancelled; then every client sees the end of its connection."""
     listener.setblocking(False)
-    clients = trio.CapacityLimiter(MAX_CLIENTS)
+    clients, visitors = trio.CapacityLimiter(MAX_CLIENTS), trio.CapacityLimiter(MAX_VISITORS)
 
     async def serve_one(stream: trio.SocketStream) -> None:
         async with stream:
-            if clients.available_tokens and is_same_user(stream.socket):
+            if not is_same_user(stream.socket):
+                return
+            if clients.available_tokens:
                 async with clients:
                     await _Client(stream, tree).serve()
+            elif visitors.available_tokens:
+                async with visitors:
+                    await _Client(stream, tree).serve_visit()
 
     # It waits out a lack of descriptors or memory, which would otherwise end the tree from outside.
     await trio.serve_listeners(serve_one, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))])
@@ -114,6 +124,19 @@ class _Client:
                     await self._follow(command.name, command.count)
                     return
                 await self._send(await carry_out(command, self._tree) if isinstance(command, Command) else command)
+
+    async def serve_visit(self) -> None:
+        """Answer one request, for which there is no place: how the tree is, or that it has to wait."""
+        with contextlib.suppress(trio.BrokenResourceError), trio.move_on_after(VISIT_S):
+            line = await self._next_line()
+            if line is None:
+                return
+            command = decode_command(line)
+            if isinstance(command, Command) and command.verb == "status":  # Health checks ask this.
+                await self._send(await carry_out(command, self._tree))
+            else:
+                error = f"{MAX_CLIENTS} connections are served already, which is the limit; close one, or ask again"
+                await self._send(Answer(error=error))
 
     async def _next_request(self) -> bytes | None:
         """Return the next line; None when the client says nothing more: it must not hold its place for ever."""

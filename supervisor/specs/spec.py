@@ -46,7 +46,7 @@ class ChildSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         memory_limit_mib: resident memory above this ends it, with that as the cause; an actor that does nothing has
             about 25. Not said: no limit.
         open_files: how many descriptors it may have open. Not said: as many as the supervisor may.
-        secrets: names of environment variables of the supervisor that are handed to this child alone.
+        secrets: names of environment variables of the supervisor that this child alone gets, as `actor.secrets`.
         settings: its own table, checked by its own type.
     """
 

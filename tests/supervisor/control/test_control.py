@@ -146,7 +146,16 @@ async def test_more_clients_than_the_limit_are_turned_away_and_the_others_stay(
             await first.send_all(b'{"verb":"status"}\n')
             await first.receive_some()
             async with await trio.open_unix_socket(path) as second:
+                await second.send_all(b'{"verb":"status"}\n{"verb":"status"}\n')
+                assert b'"children"' in await second.receive_some()
                 assert await second.receive_some() == b""
+            async with await trio.open_unix_socket(path) as third:
+                await third.send_all(b'{"verb":"restart","name":"a"}\n')
+                assert b"1 connections are served already" in await third.receive_some()
+                assert await third.receive_some() == b""
+            monkeypatch.setattr("supervisor.control.server.VISIT_S", 0.05)
+            async with await trio.open_unix_socket(path) as fourth:
+                assert await fourth.receive_some() == b""  # It says nothing.
             await first.send_all(b'{"verb":"status"}\n')
             assert await first.receive_some() != b""
 
