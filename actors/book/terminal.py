@@ -1,7 +1,6 @@
 """The terminal of the window: its screen, its size, its keys. What writes may block, and is called in a thread."""
 
 import os
-import sys
 import termios
 import tty
 from collections.abc import Iterator, Mapping
@@ -31,16 +30,6 @@ _UNUSED_KEYS: Final = (termios.VSUSP, termios.VQUIT)
 def is_screen(environment: Mapping[str, str]) -> bool:
     """Whether stdout is a terminal that can be drawn on."""
     return os.isatty(STDOUT_FD) and environment.get("TERM", "dumb") not in {"dumb", "unknown"}
-
-
-def own_stdout() -> TextIO:
-    """Open stdout once more.
-
-    The end of the process flushes only `sys.stdout`, so a thread that hangs in a stopped terminal does not hold it up.
-    """
-    sys.stdout.flush()
-    encoding = sys.stdout.encoding or "utf-8"
-    return open(os.dup(STDOUT_FD), "w", encoding=encoding, errors="replace")  # noqa: PTH123 - closed with the process
 
 
 class Screen:

@@ -13,13 +13,14 @@ import trio
 from msgspec import Struct
 
 from actors.book.prompt import market_of
-from actors.book.terminal import STDIN_FD, Screen, is_screen, own_stdout, single_keys
+from actors.book.terminal import STDIN_FD, Screen, is_screen, single_keys
 from actors.book.views import PlainView, TerminalView
 from actors.book.window import Window
 from actors.client import SubscriptionError, WebSocketClient
 from actors.commands.options import Seconds, run_dir_option
 from actors.commands.signals import run_until_signalled
 from actors.runtime.run_dir import CONTROL_SOCKET, find_run_dir, is_served
+from actors.runtime.stdout import OwnStdout, forget_output
 from protocols.errors import SettingsError
 from protocols.upbit.topics import FULL_DEPTH, ORDERBOOK_UNITS
 
@@ -78,12 +79,16 @@ def book(market: str, *, units: str, level: float, fps: float, seconds: float | 
     logging.getLogger("upbitd.client").addHandler(logging.NullHandler())
     if not is_served(path / CONTROL_SOCKET):
         click.echo(f"upbitd book: no tree runs in {path}; it needs connections of its own", err=True)
-    screen = Screen(own_stdout(), has_colours=not os.environ.get("NO_COLOR")) if is_screen(os.environ) else None
+    screen = (
+        Screen(OwnStdout(sys.stdout.encoding), has_colours=not os.environ.get("NO_COLOR"))
+        if is_screen(os.environ)
+        else None
+    )
     try:
         with nullcontext(enter_result=False) if screen is None else single_keys() as has_keys:
             trio.run(run_until_signalled, partial(_run, wished, screen, has_keys))
     except* BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # The reader went away, as `head` does.
+        forget_output()  # The reader went away, as `head` does.
 
 
 async def _run(wished: Wished, screen: Screen | None, has_keys: bool) -> None:
@@ -94,7 +99,7 @@ async def _run(wished: Wished, screen: Screen | None, has_keys: bool) -> None:
         await _subscribe_first(window, wished.symbol)
         with trio.move_on_after(wished.seconds):
             if screen is None:
-                await window.draw(PlainView(own_stdout()), wished.fps)
+                await window.draw(PlainView(OwnStdout(sys.stdout.encoding)), wished.fps)
             else:
                 await _run_on_screen(window, TerminalView(screen), wished.fps, has_keys)
 

@@ -20,6 +20,7 @@ from actors.runtime.channel.receiving import Item
 from actors.runtime.process.counters import Counters
 from actors.runtime.process.logs import Redaction, configure_logs, get_logger
 from actors.runtime.run_dir import find_actor, find_run_dir
+from actors.runtime.stdout import forget_output
 from protocols.channel.messages import Delivery, Event, WantProblem
 from protocols.errors import SettingsError, UpbitdError
 from protocols.reports import Report
@@ -72,7 +73,7 @@ def watch(
         work = partial(_print_events, path, watched, manner, printer=printer, seconds=seconds)
         trio.run(run_until_signalled, work)
     except* BrokenPipeError:
-        _forget_stdout()
+        forget_output()
     if printer.ended_short and printer.is_unserved:
         raise UpbitdError(printer.why_unserved)
     if printer.ended_short and printer.is_short:
@@ -215,8 +216,3 @@ async def _receive(path: Path, watched: Watched, manner: Manner, printer: Printe
             if printer.is_short and printer.is_unserved and not has_patience:
                 printer.ended_short = True  # A count alone would be waited for without an end.
                 return
-
-
-def _forget_stdout() -> None:
-    """The reader went away, as `head` does: let the interpreter's own flush at the end fail nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

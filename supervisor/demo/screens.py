@@ -1,12 +1,12 @@
 """Writing to the terminal. It happens in a thread: a terminal that is stopped (^S) must not stop the supervisor."""
 
 import os
-import sys
 from typing import Final, Protocol, TextIO
 
 from rich.console import Console
 from rich.live import Live
 
+from actors.runtime.stdout import OwnStdout
 from supervisor.demo.plain import plain_line
 from supervisor.demo.snapshot import Snapshot
 from supervisor.demo.view import View
@@ -79,11 +79,7 @@ class PlainScreen:
 
 
 def screen_for_stdout() -> Screen:
-    """Choose by what stdout is. It is written by a file of its own: the end of the process flushes only `sys.stdout`.
-
-    So a thread that still hangs in a stopped terminal does not hold up the end.
-    """
-    sys.stdout.flush()
-    file = open(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115 - closed with the process
+    """Choose by what stdout is."""
+    file = OwnStdout()
     is_terminal = file.isatty() and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
     return LiveScreen(file) if is_terminal else PlainScreen(file)

@@ -1,13 +1,13 @@
 """What happens when stdout takes no more: a reader that went away is no failure, a full disk is one line."""
 
 import errno
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from actors.runtime.groups import leaves
+from actors.runtime.stdout import forget_output
 from protocols.errors import UpbitdError
 
 _UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -36,7 +36,7 @@ def unwritable_stdout_told() -> Iterator[None]:
         failure = _failure_of(error)
         if failure is None:
             raise
-        _forget_stdout()
+        forget_output()
         if isinstance(failure, BrokenPipeError):
             raise SystemExit(_DONE) from None
         raise OutputUnwritable(f"the output cannot be written: {failure.strerror}") from None
@@ -54,10 +54,3 @@ def _failure_of(error: BaseException) -> OSError | None:
     if not isinstance(error, OSError) or error.filename is not None:
         return None
     return error if isinstance(error, BrokenPipeError) or error.errno in _UNWRITABLE else None
-
-
-def _forget_stdout() -> None:
-    """Let the interpreter's own flush at the end fail nowhere."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)

@@ -1,7 +1,6 @@
 """The terminal of a view that is drawn again and again: its screen, and its keys."""
 
 import os
-import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
@@ -12,10 +11,10 @@ import trio
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from actors.runtime.stdout import OwnStdout
 from supervisor.views.usage_table import Look, as_json, as_lines, as_screen
 
 STDIN_FD: Final = 0
-STDOUT_FD: Final = 1
 
 QUIT: Final = frozenset(b"qQ\x03\x04\x1b")
 """q, ^C, ^D, and escape, with which the codes of special keys begin too."""
@@ -79,13 +78,8 @@ class PlainScreen:
 
 
 def screen_for_stdout(*, is_json: bool) -> Screen:
-    """Choose by what stdout is, and by who reads it.
-
-    It is written by a file of its own: the end of the process flushes only `sys.stdout`, so a thread that still hangs
-    in a stopped terminal does not hold up the end.
-    """
-    sys.stdout.flush()
-    file = open(os.dup(STDOUT_FD), "w", encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115 - closed with the process
+    """Choose by what stdout is, and by who reads it."""
+    file = OwnStdout()
     if is_json:
         return PlainScreen(file, lambda look: [as_json(look)])
     if file.isatty() and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}:

@@ -138,7 +138,7 @@ def test_plain_lines_are_out_at_once() -> None:
 
 
 def chosen(fd: int, monkeypatch: pytest.MonkeyPatch, *, term: str | None, is_json: bool = False) -> type[Screen]:
-    monkeypatch.setattr("supervisor.views.terminal.STDOUT_FD", fd)
+    monkeypatch.setattr("actors.runtime.stdout.STDOUT_FD", fd)
     if term is None:
         monkeypatch.delenv("TERM", raising=False)
     else:
