@@ -1,19 +1,22 @@
 """One listening socket for each child, held by the supervisor: it outlives the child, so a dial in between waits."""
 
-import contextlib
 import socket
 from types import TracebackType
 from typing import Self
 
+from supervisor.running.own_socket import OwnSocket
 from supervisor.running.run_dir import RunDir
 
 
 class Listeners:
-    """The children's sockets in the run directory; a context manager that closes and removes all of them at its end."""
+    """The children's sockets in the run directory; a context manager that closes all of them at its end.
+
+    What it removes is its own; in a directory that was made anew, the file of that name may be another tree's.
+    """
 
     def __init__(self, run_dir: RunDir) -> None:
         self._run_dir = run_dir
-        self._sockets: dict[str, socket.socket] = {}
+        self._sockets: dict[str, OwnSocket] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -25,7 +28,7 @@ class Listeners:
             self.close(name)
 
     def __getitem__(self, child: str) -> socket.socket:
-        return self._sockets[child]
+        return self._sockets[child].listener
 
     def open(self, child: str) -> None:
         """Listen for a child that is new.
@@ -33,10 +36,11 @@ class Listeners:
         Raises:
             SettingsError: a socket cannot be made in the run directory.
         """
-        self._sockets[child] = self._run_dir.listen(self._run_dir.child_socket(child))
+        path = self._run_dir.child_socket(child)
+        self._sockets[child] = OwnSocket(self._run_dir.listen(path), path)
 
     def close(self, child: str) -> None:
         """Stop listening for a child that is gone for good."""
-        with contextlib.suppress(KeyError):
-            self._sockets.pop(child).close()
-            self._run_dir.child_socket(child).unlink(missing_ok=True)
+        own = self._sockets.pop(child, None)
+        if own is not None:
+            own.close()

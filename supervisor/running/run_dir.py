@@ -29,6 +29,7 @@ class RunDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock_fd: int | None = None
 
     @property
     def control_socket(self) -> Path:
@@ -49,6 +50,21 @@ class RunDir:
         """Where an actor serves its channel."""
         return socket_of(self.path, name)
 
+    @property
+    def lock_file(self) -> Path:
+        """Who has a lock on this file has the directory."""
+        return self.path / "lock"
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether this process holds a lock on a file that is not the one in the directory any more."""
+        if self._lock_fd is None:
+            return False
+        try:
+            return not os.path.samestat(os.fstat(self._lock_fd), self.lock_file.stat())
+        except OSError:
+            return True
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the directory for one supervisor.
@@ -56,16 +72,24 @@ class RunDir:
         Raises:
             SettingsError: another supervisor holds it, or the lock file cannot be used.
         """
-        lock = self.path / "lock"
+        self._lock_fd = self._open_lock()
         try:
-            fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise SettingsError(f"{lock} cannot be locked: {error.strerror}; {ANOTHER}") from error
-        try:
-            self._lock(fd)
             yield
         finally:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    def _open_lock(self) -> int:
+        try:
+            fd = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SettingsError(f"{self.lock_file} cannot be locked: {error.strerror}; {ANOTHER}") from error
+        try:
+            self._lock(fd)
+        except SettingsError:
             os.close(fd)
+            raise
+        return fd
 
     def _lock(self, fd: int) -> None:
         try:
@@ -78,7 +102,7 @@ class RunDir:
                 f"{self.path} is used by another supervisor (pid {holder}); stop it with `upbitd stop` or {ANOTHER}"
             ) from None
         except OSError as error:
-            raise SettingsError(f"{self.path}/lock cannot be locked: {error.strerror}; {ANOTHER}") from error
+            raise SettingsError(f"{self.lock_file} cannot be locked: {error.strerror}; {ANOTHER}") from error
 
     def remove_stale_sockets(self) -> None:
         """Remove every socket that a killed supervisor left; whoever calls this holds the lock and has made none.
@@ -111,8 +135,10 @@ class RunDir:
         """Return a listening Unix socket of mode 0600; a file that a dead supervisor left is replaced.
 
         Raises:
-            SettingsError: the path is too long for a socket, or no socket can be made there.
+            SettingsError: the path is too long for a socket, no socket can be made there, or the directory is lost.
         """
+        if self.is_lost:  # What is there may be another tree's.
+            raise SettingsError(f"cannot listen on {path}: {self.path} is not this tree's any more; restart the tree")
         _check_length(path)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:

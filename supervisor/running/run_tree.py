@@ -15,6 +15,7 @@ from supervisor.records.records import Records
 from supervisor.running.health import run_health
 from supervisor.running.listeners import Listeners
 from supervisor.running.operator import Operator
+from supervisor.running.own_socket import OwnSocket
 from supervisor.running.run_dir import RunDir
 from supervisor.running.tree import Tree
 from supervisor.service.notify import Notifier
@@ -70,9 +71,9 @@ async def run_tree(
                     nursery=children,
                 )
                 operator = Operator(tree, reread, notify)
-                control = run_dir.listen(run_dir.control_socket)
-                sockets.callback(run_dir.control_socket.unlink, missing_ok=True)
-                services.start_soon(serve_control, control, operator)
+                control = OwnSocket(run_dir.listen(run_dir.control_socket), run_dir.control_socket)
+                sockets.callback(control.close)
+                services.start_soon(serve_control, control.listener.dup(), operator)
                 services.start_soon(run_clock, tree, notify)
                 services.start_soon(run_health, tree)
                 services.start_soon(_stop_when_told, tree, stop)

@@ -27,8 +27,15 @@ LIMIT_S = 20.0
 class RunningTree:
     """Events come through a FIFO, so waiting for one is a read and never a sleep."""
 
-    def __init__(self, folder: Path, settings: str, *, environment: dict[str, str] | None = None) -> None:
-        self.run_dir = folder / "run"
+    def __init__(
+        self,
+        folder: Path,
+        settings: str,
+        *,
+        environment: dict[str, str] | None = None,
+        run_dir: Path | None = None,
+    ) -> None:
+        self.run_dir = folder / "run" if run_dir is None else run_dir
         self.events: list[dict[str, Any]] = []
         self._pending = b""
         self._pidfds: dict[int, int] = {}
@@ -149,9 +156,11 @@ def upbitd(*arguments: str, environment: dict[str, str] | None = None) -> subpro
 
 
 @contextlib.contextmanager
-def running_tree(folder: Path, settings: str, *, environment: dict[str, str] | None = None) -> Iterator[RunningTree]:
-    """Run a tree, and see at the end that no process of it is left."""
-    tree = RunningTree(folder, settings, environment=environment)
+def running_tree(
+    folder: Path, settings: str, *, environment: dict[str, str] | None = None, run_dir: Path | None = None
+) -> Iterator[RunningTree]:
+    """Run a tree, and see at the end that no process of it is left; `run_dir` is in the folder by default."""
+    tree = RunningTree(folder, settings, environment=environment, run_dir=run_dir)
     try:
         yield tree
     finally:

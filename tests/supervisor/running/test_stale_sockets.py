@@ -54,3 +54,18 @@ def test_a_simulated_exchange_ends_with_0_on_a_hangup() -> None:
         process.stdout.readline()
         process.send_signal(signal.SIGHUP)
         assert process.wait(20) == 0
+
+
+def test_a_tree_whose_directory_became_another_ones_leaves_that_tree_alone(tmp_path: Path) -> None:
+    # It looks after its directory once a heartbeat, and would make it again before the other one comes.
+    seldom = children("idle", flags="heartbeat_s = 60\ndead_man_s = 0", child="stall_timeout_s = 0")
+    with running_tree(tmp_path, seldom) as first:
+        first.wait_for("child_ready", "a")
+        first.run_dir.rename(tmp_path / "aside")
+        (tmp_path / "second").mkdir()
+        with running_tree(tmp_path / "second", children("idle"), run_dir=first.run_dir) as second:
+            second.wait_for("child_ready", "a")
+            assert first.finish() == 0
+            assert set(second.status()) == {"a"}
+            assert sorted(path.name for path in second.run_dir.glob("*.sock")) == ["a.sock", "control.sock"]
+            assert second.finish() == 0
