@@ -91,7 +91,7 @@ class CrashReports:
     """The folder of reports. A child that ends often does not push out the last report of one that ends seldom.
 
     Args:
-        folder: made when the first report comes.
+        folder: made when the first report comes, in a directory that is there.
         keep: how many files there may be.
         redaction: masks secrets in all texts.
 
@@ -116,7 +116,8 @@ class CrashReports:
         data = msgspec.json.encode(masked(report, self._redaction))
         path = self._folder / f"{_compact(report.ended)}.{report.child}.{report.incarnation}.json"
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Not what is above it: a run directory that was removed is for the supervisor to make, closed to others.
+            self._folder.mkdir(mode=0o700, exist_ok=True)
             _write_whole(path, data)
         except OSError as error:
             self.lost += 1

@@ -186,6 +186,14 @@ def test_a_folder_that_cannot_be_made_costs_the_report_and_nothing_else(tmp_path
     assert reports.last("private") == []
 
 
+def test_a_run_directory_that_was_removed_is_not_made_again_by_a_report(tmp_path: Path) -> None:
+    reports = CrashReports(tmp_path / "run" / "crashes", keep=5)
+    with structlog.testing.capture_logs() as logged:
+        reports.add(report())
+    assert [line["event"] for line in logged] == ["crash_report.lost"]
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_a_killed_supervisor_left_half_written_does_not_pile_up(tmp_path: Path) -> None:
     (tmp_path / ".part").write_bytes(b'{"child"')
     reports = CrashReports(tmp_path, keep=5)
