@@ -87,8 +87,16 @@ class Controllable(Protocol):
         """Read the settings again and change what is different."""
 
 
-async def serve_control(listener: socket.socket, tree: Controllable) -> None:
-    """Serve until cancelled; then every client sees the end of its connection."""
+async def serve_control(
+    listener: socket.socket, tree: Controllable, *, accepting: trio.CancelScope | None = None
+) -> None:
+    """Serve until cancelled; then every client sees the end of its connection.
+
+    Args:
+        listener: closed at the end.
+        tree: what is asked about.
+        accepting: when this is cancelled, nobody new is served here, and the end comes when the last client has left.
+    """
     listener.setblocking(False)
     clients, visitors = trio.CapacityLimiter(MAX_CLIENTS), trio.CapacityLimiter(MAX_VISITORS)
 
@@ -103,8 +111,11 @@ async def serve_control(listener: socket.socket, tree: Controllable) -> None:
                 async with visitors:
                     await _Client(stream, tree).serve_visit()
 
-    # It waits out a lack of descriptors or memory, which would otherwise end the tree from outside.
-    await trio.serve_listeners(serve_one, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))])
+    listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
+    async with trio.open_nursery() as serving:
+        with trio.CancelScope() if accepting is None else accepting:
+            # It waits out a lack of descriptors or memory, which would otherwise end the tree from outside.
+            await trio.serve_listeners(serve_one, listeners, handler_nursery=serving)
 
 
 class _Client:

@@ -85,6 +85,18 @@ class Lifecycle:
         full, self._fd = self._fd, self._open()
         os.close(full)
 
+    def reopen(self) -> None:
+        """Go on in a new file where there is none at the path any more."""
+        if self._path.exists():
+            return
+        try:
+            gone, self._fd = self._fd, self._open()
+        except OSError as error:
+            self._lost += 1
+            get_logger(actor="supervisor").error("lifecycle.lost", lost=self._lost, error=str(error))
+        else:
+            os.close(gone)
+
     def close(self) -> None:
         """Close the file; further writes are an error."""
         os.close(self._fd)

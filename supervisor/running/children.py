@@ -9,7 +9,7 @@ import trio
 
 from actors.runtime.process.logs import get_logger
 from protocols.control.messages import Failed, FromChild, Parked, Ready, Start, Unparked
-from protocols.errors import ChannelError
+from protocols.errors import ChannelError, SettingsError
 from supervisor.machine.actions import Action, Record
 from supervisor.machine.machine import Machine
 from supervisor.processes.life import Life
@@ -107,6 +107,10 @@ class Children:
             self._begun[start.name] = error
             return
         life = Life(process, self._coroner, started_s=trio.current_time())
+        try:
+            self._listeners.renew(start.name)
+        except SettingsError as error:
+            self._log.warning("child.socket_gone", child=start.name, error=str(error))
         try:
             life.begin(start, self._listeners[start.name])
         except OSError as error:

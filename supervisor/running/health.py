@@ -1,4 +1,4 @@
-"""Alive is not working: each child's black box and memory are looked at once a heartbeat."""
+"""Alive is not working: once a heartbeat each child's black box and memory are looked at, and the run directory."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +11,7 @@ from protocols.control.black_box import find_stall
 from supervisor.machine.states import State
 from supervisor.processes.life import Life
 from supervisor.processes.limits import MIB, resident_bytes
+from supervisor.running.run_dir_watch import RunDirWatch
 from supervisor.running.tree import Tree
 from supervisor.specs.rules import BEATS_TO_STALL
 from supervisor.specs.spec import ChildSpec
@@ -28,8 +29,8 @@ class Verdict(Struct, frozen=True):
     is_memory: bool
 
 
-async def run_health(tree: Tree, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
-    """Judge every child once a heartbeat, until cancelled."""
+async def run_health(tree: Tree, watch: RunDirWatch, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    """Judge every child, and look after the run directory, once a heartbeat, until cancelled."""
     last_s = monotonic_s()
     while True:
         every_s = tree.machine.flags.heartbeat_s
@@ -37,6 +38,8 @@ async def run_health(tree: Tree, *, monotonic_s: Callable[[], float] = time.mono
         now_s = monotonic_s()
         was_asleep, last_s = now_s - last_s > LATE_FACTOR * every_s, now_s
         tree.children.tend()
+        if not tree.machine.is_stopping:
+            watch.look(now_s=now_s)
         if was_asleep:
             continue
         for verdict in list(judge_all(tree)):

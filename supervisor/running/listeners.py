@@ -39,6 +39,21 @@ class Listeners:
         path = self._run_dir.child_socket(child)
         self._sockets[child] = OwnSocket(self._run_dir.listen(path), path)
 
+    def renew(self, child: str) -> None:
+        """Listen anew where the file of the socket is gone; for a child that begins a new life.
+
+        Raises:
+            SettingsError: a socket cannot be made; the child has the old one.
+        """
+        old = self._sockets[child]
+        if not old.is_there:
+            self.open(child)
+            old.close()
+
+    def gone(self) -> list[str]:
+        """Return the children whose sockets nobody can find any more."""
+        return [child for child, own in self._sockets.items() if not own.is_there]
+
     def close(self, child: str) -> None:
         """Stop listening for a child that is gone for good."""
         own = self._sockets.pop(child, None)

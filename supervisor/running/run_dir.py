@@ -30,6 +30,7 @@ class RunDir:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock_fd: int | None = None
+        self._is_borrowed = False
 
     @property
     def control_socket(self) -> Path:
@@ -79,9 +80,29 @@ class RunDir:
             os.close(self._lock_fd)
             self._lock_fd = None
 
-    def _open_lock(self) -> int:
+    def retake(self) -> None:
+        """Make the directory again where it is gone, and hold it as at the start.
+
+        Raises:
+            SettingsError: it cannot be made, or somebody else has made one there.
+        """
         try:
-            fd = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with contextlib.suppress(FileExistsError):
+                self.path.mkdir(mode=0o700)  # Not what is above it: that may be gone because all of it ends.
+        except OSError as error:
+            raise SettingsError(f"{self.path} is gone and cannot be made again: {error.strerror}") from error
+        if self.lock_file.exists():
+            raise SettingsError(f"{self.path} was removed and has become another tree's")
+        open_run_dir(self.path)
+        fd = self._open_lock(os.O_EXCL)
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+        self._lock_fd = fd
+        self.mark_borrowed(self._is_borrowed)
+
+    def _open_lock(self, how: int = 0) -> int:
+        try:
+            fd = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | how, 0o600)
         except OSError as error:
             raise SettingsError(f"{self.lock_file} cannot be locked: {error.strerror}; {ANOTHER}") from error
         try:
@@ -125,6 +146,7 @@ class RunDir:
         Raises:
             SettingsError: that cannot be written.
         """
+        self._is_borrowed = is_borrowed
         marker = self.path / BORROWED
         try:
             marker.touch(0o600) if is_borrowed else marker.unlink(missing_ok=True)

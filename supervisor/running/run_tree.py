@@ -7,7 +7,6 @@ from typing import Final
 
 import trio
 
-from supervisor.control.server import serve_control
 from supervisor.processes.choosing import make_spawner
 from supervisor.processes.spawning import Spawner
 from supervisor.processes.strangers import Strangers, mark_environment
@@ -15,8 +14,8 @@ from supervisor.records.records import Records
 from supervisor.running.health import run_health
 from supervisor.running.listeners import Listeners
 from supervisor.running.operator import Operator
-from supervisor.running.own_socket import OwnSocket
 from supervisor.running.run_dir import RunDir
+from supervisor.running.run_dir_watch import RunDirWatch
 from supervisor.running.tree import Tree
 from supervisor.service.notify import Notifier
 from supervisor.service.state_line import state_line
@@ -71,11 +70,9 @@ async def run_tree(
                     nursery=children,
                 )
                 operator = Operator(tree, reread, notify)
-                control = OwnSocket(run_dir.listen(run_dir.control_socket), run_dir.control_socket)
-                sockets.callback(control.close)
-                services.start_soon(serve_control, control.listener.dup(), operator)
-                services.start_soon(run_clock, tree, notify)
-                services.start_soon(run_health, tree)
+                watch = sockets.enter_context(contextlib.closing(RunDirWatch(operator, listeners, services)))
+                services.start_soon(run_clock, tree, watch, notify)
+                services.start_soon(run_health, tree, watch)
                 services.start_soon(_stop_when_told, tree, stop)
                 tree.start()
                 task_status.started(operator)
@@ -84,7 +81,7 @@ async def run_tree(
     records.lifecycle.write("supervisor_stopped", child=None, pid=os.getpid())
 
 
-async def run_clock(tree: Tree, notify: Notifier | None) -> None:
+async def run_clock(tree: Tree, watch: RunDirWatch, notify: Notifier | None) -> None:
     """Call the machine when something is due, and tell the service manager, until cancelled.
 
     The service manager's watchdog is fed here and nowhere else: what it watches is the loop that does the work.
@@ -98,7 +95,7 @@ async def run_clock(tree: Tree, notify: Notifier | None) -> None:
             # Not told to the service manager: its watchdog ends a supervisor that has lost its way.
             tree.log.error("supervisor.unsound", faults=faults)
         elif notify is not None:
-            line = state_line(tree.machine.children, is_stopping=tree.machine.is_stopping)
+            line = state_line(tree.machine.children, is_stopping=tree.machine.is_stopping, trouble=watch.trouble)
             notify.tick(is_started=tree.started.is_set(), is_stopping=tree.machine.is_stopping, line=line, now_s=now_s)
             wake_s = min(wake_s, notify.next_tick_s(now_s=now_s))
         with trio.move_on_at(wake_s):

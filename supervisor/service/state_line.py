@@ -22,19 +22,21 @@ class Child(Protocol):
         """Why it is parked; of a ready one, why it waits for its owner; "" when there is nothing to say."""
 
 
-def state_line(children: Mapping[str, Child], *, is_stopping: bool = False) -> str:
+def state_line(children: Mapping[str, Child], *, is_stopping: bool = False, trouble: str = "") -> str:
     """Say how the children are: `5 of 6 ready; private parked: no keys`.
 
     Args:
         children: by name, in start order.
         is_stopping: whether the whole tree is being stopped.
+        trouble: what is wrong with the tree itself; "" when nothing is.
     """
     if is_stopping:
         left = sum(child.state not in {"stopped", "pending", "backoff", "parked"} for child in children.values())
         return f"stopping; {left} of {len(children)} still there"
     ready = sum(child.state == "ready" and not child.reason for child in children.values())
     others = [(name, child) for name, child in children.items() if child.reason or child.state not in _FINE]
-    words = [f"{ready} of {len(children)} ready", *(_words(name, child) for name, child in others[:SHOWN])]
+    first = [f"{ready} of {len(children)} ready", *([trouble] if trouble else [])]
+    words = [*first, *(_words(name, child) for name, child in others[:SHOWN])]
     if len(others) > SHOWN:
         words.append(f"and {len(others) - SHOWN} more")
     return "; ".join(words)

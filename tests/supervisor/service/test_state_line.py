@@ -39,3 +39,7 @@ def test_the_line_says_how_many_are_ready_and_what_is_wrong_with_the_others(
 def test_the_line_of_a_tree_that_is_stopped_says_who_is_left() -> None:
     children = {"a": READY, "b": Child(State.STOPPING), "c": Child(State.STOPPED), "d": PARKED}
     assert state_line(children, is_stopping=True) == "stopping; 2 of 4 still there"
+
+
+def test_what_is_wrong_with_the_tree_itself_comes_before_its_children() -> None:
+    assert state_line({"a": READY, "b": PARKED}, trouble="no way in") == "1 of 2 ready; no way in; b parked: no keys"
