@@ -7,12 +7,12 @@ import click
 import msgspec
 
 from actors.commands.options import json_option, run_dir_option
-from protocols.errors import SettingsError
+from protocols.errors import SettingsError, UpbitdError
 from supervisor.commands.options import running_tree
 from supervisor.control.client import NoSupervisor, SupervisorUnreachable, ask
 from supervisor.control.messages import Command
-from supervisor.records.crash_reports import CrashReport, CrashReports
-from supervisor.records.story import tell
+from supervisor.records.crash_reports import CrashReport, CrashReports, Losses
+from supervisor.records.story import printable, tell
 from supervisor.running.run_dir import RunDir
 
 ANSWER_S: Final = 3.0
@@ -28,7 +28,8 @@ ANSWER_S: Final = 3.0
 def why(name: str, *, count: int, is_full: bool, as_json: bool, run_dir: str | None) -> None:
     """Tell how the child NAME ended last: cause, traceback, last inputs, last log lines, and what was decided.
 
-    Ends that somebody ordered are not told. Works also when the tree does not run any more.
+    Ends that somebody ordered are not told, and of those whose reports could not be written only that there were some.
+    Works also when the tree does not run any more.
 
     Example: upbitd why private -n 3
     """
@@ -50,9 +51,13 @@ def find_reports(tree: RunDir, name: str, count: int) -> list[CrashReport]:
     Raises:
         UnknownName: the supervisor knows no such child, and there is no report of one.
         SettingsError: no supervisor runs, and there is no report of such a child.
+        UpbitdError: it has ended, and no report of that could be written.
     """
     try:
-        return list(ask(tree.control_socket, Command("why", name, count=count), limit_s=ANSWER_S).reports)
+        answer = ask(tree.control_socket, Command("why", name, count=count), limit_s=ANSWER_S)
+        if answer.lost is not None:
+            _tell_lost(name, answer.lost, is_all=not answer.reports)
+        return list(answer.reports)
     except (NoSupervisor, SupervisorUnreachable) as error:
         kept = CrashReports(tree.crashes, keep=1)  # Only reads.
         reports = kept.last(name, count)
@@ -63,6 +68,16 @@ def find_reports(tree: RunDir, name: str, count: int) -> list[CrashReport]:
         if isinstance(error, SupervisorUnreachable):
             click.echo(f"upbitd: {error}; told from its reports", err=True)
         return reports
+
+
+def _tell_lost(name: str, lost: Losses, *, is_all: bool) -> None:
+    ends = "its last end" if lost.count == 1 else f"its last {lost.count:,} ends"
+    text = (
+        f"{name}: no report of {ends} could be written ({printable(lost.why)}); how it ended is in the log of the tree"
+    )
+    if is_all:
+        raise UpbitdError(text)
+    click.echo(f"upbitd: {text}; told is what was before", err=True)
 
 
 def _no_report(error: NoSupervisor | SupervisorUnreachable, name: str, known: list[str], tree: RunDir) -> Exception:

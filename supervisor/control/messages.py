@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from supervisor.control.status import TreeStatus
-from supervisor.records.crash_reports import CrashReport
+from supervisor.records.crash_reports import CrashReport, Losses
 from supervisor.specs.plan import Change
 
 MAX_LINE_BYTES: Final = 256 * 1024
@@ -62,6 +62,7 @@ class Answer(Struct, frozen=True, omit_defaults=True):
         status: after `status`.
         reports: after `why`, the newest first; their longest texts may be cut.
         left_out: how many older reports there are that did not fit into this answer.
+        lost: after `why`, when ends after the newest report have none, since it could not be written.
         lines: after `tail` and `follow`: JSON objects as texts.
         text: after `dump`.
         names: after `add`.
@@ -75,6 +76,7 @@ class Answer(Struct, frozen=True, omit_defaults=True):
     status: TreeStatus | None = None
     reports: tuple[CrashReport, ...] = ()
     left_out: int = 0
+    lost: Losses | None = None
     lines: tuple[str, ...] = ()
     text: str = ""
     names: tuple[str, ...] = ()

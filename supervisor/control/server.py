@@ -15,7 +15,7 @@ from supervisor.control.cutting import encode_answer
 from supervisor.control.messages import MAX_LINE_BYTES, NEED_A_NAME, VERBS, Answer, Command
 from supervisor.control.status import TreeStatus
 from supervisor.machine.core import UnknownChild
-from supervisor.records.crash_reports import CrashReport
+from supervisor.records.crash_reports import CrashReport, Losses
 from supervisor.records.log_collector import Follower
 from supervisor.specs.plan import Plan
 
@@ -52,6 +52,9 @@ class Controllable(Protocol):
 
     def why(self, name: str, count: int) -> list[CrashReport]:
         """Return the newest reports of a child's ends."""
+
+    def losses(self, name: str) -> Losses | None:
+        """Return what is missing before them."""
 
     def tail(self, name: str, lines: int) -> list[str]:
         """Return the last lines that a child wrote."""
@@ -244,7 +247,7 @@ async def _look(command: Command, tree: Controllable) -> Answer:
     name = command.name
     match command.verb:
         case "why":
-            return Answer(reports=tuple(tree.why(name, command.count)))
+            return Answer(reports=tuple(tree.why(name, command.count)), lost=tree.losses(name))
         case "tail":
             return Answer(lines=tuple(tree.tail(name, command.count)))
         case "dump":

@@ -84,6 +84,18 @@ class CrashReport(Struct, frozen=True):
         return moment.astimezone(UTC)
 
 
+class Losses(Struct, frozen=True):
+    """Reports of a child that could not be written, since the last one that could.
+
+    Attributes:
+        count: how many.
+        why: what the system said when the last of them was tried.
+    """
+
+    count: int
+    why: str
+
+
 _decode = msgspec.json.Decoder(CrashReport).decode
 
 
@@ -106,6 +118,7 @@ class CrashReports:
         self._redaction = Redaction() if redaction is None else redaction
         self.lost = 0
         self.unreadable = 0
+        self._losses: dict[str, Losses] = {}
 
     def add(self, report: CrashReport) -> None:
         """Write a report; when that fails it is counted and told in the log, and nothing else happens.
@@ -119,8 +132,12 @@ class CrashReports:
             # Not what is above it: a run directory that was removed is for the supervisor to make, closed to others.
             self._folder.mkdir(mode=0o700, exist_ok=True)
             _write_whole(path, data)
+            self._losses.pop(report.child, None)
         except OSError as error:
             self.lost += 1
+            before = self.losses(report.child)
+            count = 1 if before is None else before.count + 1
+            self._losses[report.child] = Losses(count, self._redaction.text(str(error)))
             log: Any = get_logger(actor="supervisor")
             log.warning("crash_report.lost", child=report.child, lost=self.lost, error=str(error))
         # Also when the disk is full: that may be what makes room for the next one.
@@ -135,6 +152,10 @@ class CrashReports:
             if _child_of(path) == child and (report := self._read(path)) is not None:
                 found.append(report)
         return found
+
+    def losses(self, child: str) -> Losses | None:
+        """Return what is missing before the newest report of a child; None when nothing is."""
+        return self._losses.get(child)
 
     def children(self) -> list[str]:
         """Return the names of all children that there are reports of."""

@@ -16,7 +16,7 @@ from supervisor.control.status import TreeStatus
 from supervisor.machine.actions import Action
 from supervisor.machine.machine import Machine
 from supervisor.machine.states import State
-from supervisor.records.crash_reports import CrashReport
+from supervisor.records.crash_reports import CrashReport, Losses
 from supervisor.records.log_collector import Follower
 from supervisor.running.tree import Tree
 from supervisor.service.notify import Notifier
@@ -67,6 +67,10 @@ class Operator:
         if not reports:
             self._machine.member(name)
         return reports
+
+    def losses(self, name: str) -> Losses | None:
+        """Return what could not be written of a child's ends since its newest report; None when nothing is missing."""
+        return self.tree.records.reports.losses(name)
 
     def tail(self, name: str, lines: int) -> list[str]:
         """Return the last lines that a child wrote, each a JSON object."""

@@ -10,7 +10,7 @@ import click
 import pytest
 import trio
 
-from protocols.errors import SettingsError, UsageError
+from protocols.errors import SettingsError, UpbitdError, UsageError
 from supervisor.commands import tail as tail_module
 from supervisor.commands.dump import dump
 from supervisor.commands.tail import tail
@@ -18,7 +18,7 @@ from supervisor.commands.why import why
 from supervisor.control.client import CommandRefused, NoSupervisor, UnknownName
 from supervisor.control.server import serve_control
 from supervisor.machine.core import UnknownChild
-from supervisor.records.crash_reports import CrashReport, CrashReports
+from supervisor.records.crash_reports import CrashReport, CrashReports, Losses
 from supervisor.running.run_dir import RunDir, open_run_dir
 from tests.supervisor.records.reports import report
 
@@ -45,8 +45,9 @@ class OwnFollower:
 class OwnTree:
     """Knows one child, `private`."""
 
-    def __init__(self, reports: tuple[CrashReport, ...] = ()) -> None:
+    def __init__(self, reports: tuple[CrashReport, ...] = (), lost: Losses | None = None) -> None:
         self.reports = reports
+        self.lost = lost
         self.follower = OwnFollower()
 
     def _check(self, name: str) -> None:
@@ -56,6 +57,10 @@ class OwnTree:
     def why(self, name: str, count: int) -> list[CrashReport]:
         self._check(name)
         return list(self.reports[:count])
+
+    def losses(self, name: str) -> Losses | None:
+        self._check(name)
+        return self.lost
 
     def tail(self, name: str, lines: int) -> list[str]:
         self._check(name)
@@ -78,9 +83,9 @@ def run_dir(tmp_path: Path) -> RunDir:
 
 
 @asynccontextmanager
-async def serving(run_dir: RunDir, *reports: CrashReport) -> AsyncIterator[OwnTree]:
+async def serving(run_dir: RunDir, *reports: CrashReport, lost: Losses | None = None) -> AsyncIterator[OwnTree]:
     async with trio.open_nursery() as nursery:
-        tree: Any = OwnTree(reports)
+        tree: Any = OwnTree(reports, lost)
         nursery.start_soon(serve_control, run_dir.listen(run_dir.control_socket), tree)
         yield tree
         nursery.cancel_scope.cancel()
@@ -126,6 +131,29 @@ async def test_why_of_a_child_that_has_not_ended_says_so(run_dir: RunDir, capsys
         assert capsys.readouterr().out == "private: no end to tell; those that were ordered are in lifecycle.jsonl\n"
         await call(why, run_dir, "private", "--json")
         assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+async def test_why_says_that_reports_were_lost_and_where_the_end_is_told(
+    run_dir: RunDir, capsys: Capture, options: tuple[str, ...]
+) -> None:
+    async with serving(run_dir, lost=Losses(3, "[Errno 28] No space left on device")):
+        said = (
+            r"private: no report of its last 3 ends could be written \(.*No space left on device\); how it ended is in"
+        )
+        with pytest.raises(UpbitdError, match=said):
+            await call(why, run_dir, "private", *options)
+    assert capsys.readouterr().out == ""
+
+
+async def test_why_says_that_what_it_tells_is_not_the_last_end(run_dir: RunDir, capsys: Capture) -> None:
+    async with serving(run_dir, report(), lost=Losses(1, "full")):
+        await call(why, run_dir, "private")
+    shown = capsys.readouterr()
+    assert shown.out.startswith("private (pid 123, 3rd life) ended ")
+    assert shown.err.startswith(
+        "upbitd: private: no report of its last end could be written (full); how it ended is in "
+    )
 
 
 @pytest.mark.parametrize("command", [why, tail, dump])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from actors.runtime.process.logs import Redaction
 from supervisor.records import crash_reports
-from supervisor.records.crash_reports import CrashReport, CrashReports
+from supervisor.records.crash_reports import CrashReport, CrashReports, Losses
 from tests.supervisor.records.reports import ENDED, noted, report
 
 
@@ -172,9 +172,12 @@ def test_a_full_disk_is_counted_and_told_and_leaves_nothing_half_written(
         ("crash_report.lost", "private", 2),
     ]
     assert "No space left" in logged[0]["error"]
+    assert reports.losses("private") == Losses(2, "[Errno 28] No space left on device")
+    assert reports.losses("public") is None
     assert [path.name for path in tmp_path.iterdir()] == ["20261126T093000250Z.private.3.json"]
     reports.add(at(3))
     assert len(reports.last("private", 9)) == 2
+    assert (reports.losses("private"), reports.lost) == (None, 2)
 
 
 def test_a_folder_that_cannot_be_made_costs_the_report_and_nothing_else(tmp_path: Path) -> None:

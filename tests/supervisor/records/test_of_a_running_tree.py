@@ -1,13 +1,14 @@
 """What a real tree keeps of its children's ends."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from supervisor.commands.why import why
 from supervisor.records.crash_reports import CrashReport, CrashReports
-from tests.tree.running_tree import children, running_tree
+from tests.tree.running_tree import LIMIT_S, children, running_tree
 
 TALKER = """
 [[child]]
@@ -56,3 +57,18 @@ def test_the_stacks_of_a_segmentation_fault_are_told_after_the_tree_has_ended(
     stacks = next(index for index, line in enumerate(lines) if line.startswith("  stacks"))
     assert lines[stacks + 1] == "    Fatal Python error: Segmentation fault"
     assert any("in crashes_hard" in line for line in lines[stacks + 1 :])
+
+
+def test_an_end_whose_report_could_not_be_written_is_told_as_lost(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir(mode=0o700)
+    (tmp_path / "run" / "crashes").touch()  # As good as a full disk.
+    with running_tree(tmp_path, TALKER) as tree:
+        tree.wait_for("child_exited", "talker")
+        deadline_s = time.monotonic() + LIMIT_S
+        while "crash_report.lost" not in tree.log:
+            assert time.monotonic() < deadline_s, tree.log
+            time.sleep(0.02)
+        done = tree.ask("why", "talker")
+        assert tree.finish() == 0
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("upbitd: talker: no report of its last end could be written ([Errno ")
