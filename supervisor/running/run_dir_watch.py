@@ -45,6 +45,7 @@ class RunDirWatch:
         self._run_dir = operator.tree.run_dir
         self._listeners = listeners
         self._services = services
+        self._is_in_doubt = False
         self._told_s = -math.inf
         self._unreachable: list[str] = []
         self._serve()
@@ -54,12 +55,15 @@ class RunDirWatch:
         self._control.close()
 
     def look(self, *, now_s: float) -> None:
-        """See whether all is where it was made, and make again what is gone; called once a heartbeat.
+        """See whether all is where it was made, and make again what is gone for the second time; once a heartbeat.
 
         Args:
             now_s: monotonic.
         """
         was_lost = self._run_dir.is_lost
+        was_in_doubt, self._is_in_doubt = self._is_in_doubt, was_lost or not self._control.is_there
+        if self._is_in_doubt and not was_in_doubt:
+            return  # Whoever removes it may be at it still, and would find what is made now in the way.
         try:
             if was_lost:
                 self._run_dir.retake()

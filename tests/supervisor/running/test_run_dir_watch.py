@@ -88,6 +88,8 @@ async def test_a_directory_that_is_gone_is_made_again_and_commands_reach_the_tre
     async with rig(tmp_path) as own:
         own.run_dir.mark_borrowed(True)
         shutil.rmtree(own.run_dir.path)
+        assert own.look() == []
+        assert not own.run_dir.path.exists()  # Whoever removes it may be at it still.
         assert own.look() == [("run_dir.made_again", ""), ("child.socket_gone", "a"), ("child.socket_gone", "b")]
         assert stat.S_IMODE(own.run_dir.path.stat().st_mode) == 0o700
         assert await own.pid_answered() == tree_status().pid
@@ -102,8 +104,16 @@ async def test_a_directory_that_is_gone_is_made_again_and_commands_reach_the_tre
 async def test_a_lock_that_was_removed_is_taken_again(tmp_path: Path) -> None:
     async with rig(tmp_path) as own:
         own.run_dir.lock_file.unlink()
+        assert own.look() == []
         assert own.look() == [("run_dir.made_again", "")]
         assert not own.run_dir.is_lost
+
+
+async def test_a_control_socket_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    async with rig(tmp_path) as own:
+        own.run_dir.control_socket.unlink()
+        assert own.look() == own.look() == []
+        assert await own.pid_answered() == tree_status().pid
 
 
 async def test_a_child_that_begins_anew_has_a_socket_again(tmp_path: Path) -> None:
@@ -122,6 +132,7 @@ async def test_a_directory_of_another_tree_is_left_alone_and_told_rarely(tmp_pat
     async with rig(tmp_path) as own:
         own.run_dir.path.rename(tmp_path / "aside")
         with open_run_dir(own.run_dir.path).locked():
+            assert own.look(4.0) == []
             assert own.look(5.0) == [("run_dir.lost", "")]
             assert "restart" in own.watch.trouble
             assert own.own.applied == [[]]  # Who waits for changes hears of it.
@@ -138,6 +149,7 @@ async def test_a_directory_of_another_tree_is_left_alone_and_told_rarely(tmp_pat
 async def test_a_directory_that_cannot_be_made_again_is_told_with_what_to_do(tmp_path: Path) -> None:
     async with rig(tmp_path / "session") as own:
         shutil.rmtree(tmp_path / "session")  # As at a logout: what is above it is not ours to make.
+        assert own.look() == []
         with structlog.testing.capture_logs() as logged:
             own.watch.look(now_s=0.0)
         (line,) = logged
