@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
+from actors.runtime.settings.hiding import HIDDEN, hidden, is_secret
 from supervisor.specs.settings import Settings, SettingsProblems
 from supervisor.specs.spec import ADJUSTABLE, ChildSpec, GroupSpec, SupervisorFlags
 
@@ -27,7 +28,7 @@ class Change(Struct, frozen=True):
     """What happens to one child or group, or to the flags of the tree (`supervisor`).
 
     Attributes:
-        what: each difference, as `key: old -> new`.
+        what: each difference, as `key: old -> new`; values of keys that say that they are secrets are `***`.
     """
 
     kind: Kind
@@ -134,11 +135,11 @@ def _differences(old: dict[str, Any], new: dict[str, Any], path: str = "") -> It
         before, after = old.get(key), new.get(key)
         if _is_same(before, after):
             continue
-        if isinstance(before, dict) and isinstance(after, dict):
+        if isinstance(before, dict) and isinstance(after, dict) and not is_secret(key):
             for _inner, text in _differences(before, after, f"{path}{key}."):
                 yield key, text
         else:
-            yield key, f"{path}{key}: {_shown(before)} -> {_shown(after)}"
+            yield key, f"{path}{key}: {_shown(key, before)} -> {_shown(key, after)}"
 
 
 def _is_same(one: object, other: object) -> bool:
@@ -152,6 +153,9 @@ def _is_same(one: object, other: object) -> bool:
     return one == other and isinstance(one, bool) is isinstance(other, bool)
 
 
-def _shown(value: object) -> str:
-    text = "not set" if value is None else msgspec.json.encode(value).decode()
+def _shown(key: str, value: object) -> str:
+    """Spell a value for people; plans go to the log and onto screens, so a secret is hidden already here."""
+    if value is None:
+        return "not set"
+    text = HIDDEN if is_secret(key) else msgspec.json.encode(hidden(value)).decode()
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from actors.runtime.settings.hiding import hide_values
 from protocols.errors import SettingsError
 
 _PLACE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
@@ -16,8 +17,13 @@ def find_problems(table: Mapping[str, Any], kind: type[Any], *, where: str) -> l
     """Return one line for each key of `table` that is unknown, missing or of the wrong type for the struct `kind`.
 
     Each line begins with the key's full path, such as `supervisor.intensity`. An empty list means that
-    `msgspec.convert(table, kind)` works, except for rules between several fields (`__post_init__`).
+    `msgspec.convert(table, kind)` works, except for rules between several fields (`__post_init__`). A value whose key
+    says that it is a secret is in none of them.
     """
+    return [hide_values(line, table) for line in _found(table, kind, where)]
+
+
+def _found(table: Mapping[str, Any], kind: type[Any], where: str) -> list[str]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     problems = [f"{where}.{key}: unknown setting{suggestion(key, fields)}" for key in table if key not in fields]
     for key, field in fields.items():

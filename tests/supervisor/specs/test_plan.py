@@ -250,6 +250,25 @@ def test_a_secret_is_named_but_not_shown_when_a_child_gets_another_one() -> None
     assert "hidden" not in text
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ({"secret_key": "SHH1"}, {"secret_key": "SHH2"}, "settings.secret_key: *** -> ***"),
+        ({"db": {"password": "SHH1"}}, {"db": {"password": "SHH2"}}, "settings.db.password: *** -> ***"),
+        ({}, {"db": {"password": "SHH1"}}, 'settings.db: not set -> {"password":"***"}'),
+        ({"token": {"of": "SHH1"}}, {"token": {"of": "SHH2"}}, "settings.token: *** -> ***"),
+        ({"all": [{"api_key": "SHH1"}]}, {"all": []}, 'settings.all: [{"api_key":"***"}] -> []'),
+    ],
+)
+def test_a_setting_that_says_that_it_is_a_secret_is_never_shown(
+    before: dict[str, Any], after: dict[str, Any], shown: str
+) -> None:
+    change = changed_child({"settings": before}, {"settings": after})
+    assert change.kind == "restart"
+    assert change.what == (shown,)
+    assert "SHH" not in repr(change)
+
+
 def test_a_long_value_is_shortened() -> None:
     (text,) = changed_child({}, {"settings": {"text": "x" * 1000}}).what
     old, _arrow, shown = text.partition(" -> ")
