@@ -70,7 +70,15 @@ def settings_reader(file: str | None, overrides: tuple[str, ...]) -> Callable[[]
     variables = take_environment(os.environ)
     path = Path(file).absolute() if file else default_settings_file()
     extend_import_path(path)
-    return partial(load_settings, path, variables=variables, overrides=overrides)
+    of_start: Settings | None = None
+
+    def read() -> Settings:
+        nonlocal of_start
+        settings = load_settings(path, variables=variables, overrides=overrides, of_start=of_start)
+        of_start = of_start or settings
+        return settings
+
+    return read
 
 
 def extend_import_path(settings_file: Path) -> None:

@@ -17,10 +17,12 @@ from supervisor.specs.spec import ChildSpec
 PREFIX: Final = "UPBITD_"
 _OPTION: Final = "--set"
 _AT_VARIABLE: Final = "change or unset this environment variable"
+_ONLY_AT_START: Final = ", which needs a new start of the supervisor"
 SEPARATOR: Final = "__"
-RESERVED_VARIABLES: Final = frozenset(
-    {"UPBITD_RUN_DIR", "UPBITD_ACCESS_KEY", "UPBITD_SECRET_KEY", "UPBITD_TREE", "UPBITD_AUTOSTART"}
-)
+ACCOUNT_VARIABLES: Final = frozenset({"UPBITD_ACCESS_KEY", "UPBITD_SECRET_KEY"})
+"""Secrets that may be there before any child names them: one that is added later can have them."""
+
+RESERVED_VARIABLES: Final = frozenset({"UPBITD_RUN_DIR", "UPBITD_TREE", "UPBITD_AUTOSTART"}) | ACCOUNT_VARIABLES
 
 _SPEC_KEYS: Final = frozenset(field.name for field in msgspec.structs.fields(ChildSpec))
 
@@ -31,21 +33,33 @@ Path = tuple[str | int, ...]
 
 
 class Origins:
-    """Which settings do not come from the file, and from where they come."""
+    """Which settings do not come from the file, and from where they come.
 
-    def __init__(self) -> None:
+    Args:
+        is_start: whether the supervisor starts; later, its variables and options are what they were then.
+    """
+
+    def __init__(self, *, is_start: bool = True) -> None:
+        self.is_start: Final = is_start
         self._found: dict[Path, str] = {}
 
     def note(self, path: Path, where: str) -> None:
         """Note that a key, or a whole table, was set by a variable or an option."""
         self._found[path] = where
 
+    def whole_tables(self) -> list[str]:
+        """Return the shared tables of which the file has nothing."""
+        return [str(path[0]) for path in self._found if len(path) == 1]
+
     def tell(self, line: str, path: Path) -> str:
         """Put before a problem the variable or option that the setting at this path comes from, where it has one."""
         keys = tuple(key.partition("[")[0] if isinstance(key, str) else key for key in path)
         for length in range(len(keys), 0, -1):
             if where := self._found.get(keys[:length]):
-                return f"{where}: {line}" if where.startswith(_OPTION) else f"{where}: {line}; {_AT_VARIABLE}"
+                advice = "" if where.startswith(_OPTION) else f"; {_AT_VARIABLE}"
+                if advice and not self.is_start:
+                    advice += _ONLY_AT_START
+                return f"{where}: {line}{advice}"
         return line
 
 
@@ -69,16 +83,21 @@ def apply_overrides(
         variables: the UPBITD_ variables, as `take_environment` returned them.
         overrides: `table.key=value` each, from the command line.
         secret_names: variables that are no settings.
-        origins: gets what was changed.
+        origins: gets what was changed. After the start no variable is unknown: one that was, was refused then, and
+            nobody can unset one of a process that runs.
     """
     problems: list[str] = []
-    for text, where in _named(variables, overrides, RESERVED_VARIABLES | set(secret_names), problems):
+    for text, where in _named(variables, overrides, RESERVED_VARIABLES | set(secret_names), problems, origins):
         _apply(tables, text, where, problems, origins)
     return problems
 
 
 def _named(
-    variables: Mapping[str, str], overrides: Iterable[str], reserved: Collection[str], problems: list[str]
+    variables: Mapping[str, str],
+    overrides: Iterable[str],
+    reserved: Collection[str],
+    problems: list[str],
+    origins: Origins,
 ) -> Iterable[tuple[str, str]]:
     """Yield each override as `table.key=value` and where it came from, the environment first."""
     for name, value in variables.items():
@@ -87,7 +106,7 @@ def _named(
             continue
         if separator:
             yield f"{table.lower()}.{key.lower().replace(SEPARATOR, '.')}={value}", name
-        else:
+        elif origins.is_start:
             known = ", ".join(sorted(reserved))
             problems.append(f"{name}: unknown variable; a setting is {PREFIX}TABLE{SEPARATOR}KEY, others are {known}")
     for text in overrides:

@@ -1,7 +1,7 @@
 """Reading the tables of children and groups: each of them alone, before what must hold between them is looked at."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from actors.runtime.settings.check import CheckAnswer, CheckRequest, ChildToCheck
@@ -83,11 +83,17 @@ def secret_names(children: Iterable[Tables]) -> list[str]:
 
 
 def check_entries(
-    raw_children: list[Tables], shared: Tables, *, is_whole_tree: bool = True, preload: object = ()
+    raw_children: list[Tables],
+    shared: Tables,
+    *,
+    is_whole_tree: bool = True,
+    preload: object = (),
+    spare_tables: Collection[str] = (),
 ) -> CheckAnswer:
     """Let the check process import every child that says what to import, whatever else is wrong with it.
 
     `preload` is the owner's list of modules for the fork server, as it stands in the settings; they are imported too.
+    `spare_tables` are shared tables that may be there for nobody.
     """
     to_check = []
     for number, child in enumerate(raw_children, 1):
@@ -97,6 +103,9 @@ def check_entries(
             to_check.append(ChildToCheck(name=known_as, start=start, settings=settings))
     is_complete = is_whole_tree and len(to_check) == len(raw_children)
     modules = [name for name in preload if isinstance(name, str)] if isinstance(preload, list | tuple) else []
-    answer = ask_check(CheckRequest(children=to_check, shared=shared, is_complete=is_complete, preload=modules))
+    request = CheckRequest(
+        children=to_check, shared=shared, is_complete=is_complete, preload=modules, spare_tables=list(spare_tables)
+    )
+    answer = ask_check(request)
     problems = [line.removeprefix("child ") if line.startswith("child the ") else line for line in answer.problems]
     return CheckAnswer(problems=problems, takes=answer.takes, preload=answer.preload)

@@ -5,7 +5,7 @@ order), and shared tables such as `[exchange]`, which go to each child whose set
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import msgspec
 
 from protocols.errors import SettingsError
 from supervisor.specs.layout import Layout
-from supervisor.specs.overrides import Origins, Tables, apply_overrides
+from supervisor.specs.overrides import ACCOUNT_VARIABLES, Origins, Tables, apply_overrides
 from supervisor.specs.places import Places
 from supervisor.specs.reading import check_entries, check_shape, place, read_groups_and_children, secret_names
 from supervisor.specs.rules import check_rules
@@ -27,7 +27,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         tree: flags, groups and children; `settings` of each child hold the shared tables that it takes.
-        secrets: values by the name of their variable; each child gets those that its spec names.
+        secrets: values by the name of their variable; each child gets those that its spec names. Some may be named by
+            nobody: by a child that is not there any more, or not yet.
         shared: the shared tables, for children that are added later.
         preload: modules of the children that a fork server may import.
         added: names of children and groups that are not of the file but were added while the tree ran.
@@ -107,13 +108,17 @@ def default_settings_file() -> Path:
     return Path(__file__).resolve().parents[2] / "deploy" / "upbitd.toml"
 
 
-def load_settings(file: Path, *, variables: Mapping[str, str], overrides: Iterable[str] = ()) -> Settings:
+def load_settings(
+    file: Path, *, variables: Mapping[str, str], overrides: Iterable[str] = (), of_start: Settings | None = None
+) -> Settings:
     """Read, override and check the settings.
 
     Args:
         file: the TOML file.
         variables: the UPBITD_ variables, as `take_environment` returned them.
         overrides: `table.key=value` each, from the command line; they win.
+        of_start: what the running supervisor read at its start, with the same variables and options; a variable or
+            option that belongs to nobody now is left aside. None at the start.
 
     Raises:
         SettingsProblems: with all problems that were found, each with its place in the file.
@@ -121,7 +126,7 @@ def load_settings(file: Path, *, variables: Mapping[str, str], overrides: Iterab
     text = _read_text(file)
     tables = _parse(text, file)
     try:
-        return settings_from(tables, variables=variables, overrides=overrides)
+        return settings_from(tables, variables=variables, overrides=overrides, of_start=of_start)
     except SettingsProblems as problems:
         places = Places(text)
         lines = [_with_place(line, file, places, tables) for line in problems.lines]
@@ -153,34 +158,47 @@ def _parse(text: str, where: object) -> Tables:
         raise SettingsProblems([f"{where}: not TOML: {error}"]) from error
 
 
-def settings_from(tables: Tables, *, variables: Mapping[str, str], overrides: Iterable[str] = ()) -> Settings:
+def settings_from(
+    tables: Tables,
+    *,
+    variables: Mapping[str, str],
+    overrides: Iterable[str] = (),
+    of_start: Settings | None = None,
+) -> Settings:
     """Build settings from tables in memory, in the form of the file; checked like a file.
 
     Raises:
         SettingsProblems: with all problems that were found. One of a setting that was overridden begins with the
             variable or option that did it.
     """
-    origins = Origins()
+    origins = Origins(is_start=of_start is None)
+    known: Collection[str] = () if of_start is None else of_start.secrets
     try:
-        return _checked(tables, variables, overrides, origins)
+        return _checked(tables, variables, overrides, known, origins)
     except SettingsProblems as problems:
         raise SettingsProblems([origins.tell(line, _path_of(line, tables)) for line in problems.lines]) from None
 
 
-def _checked(tables: Tables, variables: Mapping[str, str], overrides: Iterable[str], origins: Origins) -> Settings:
+def _checked(
+    tables: Tables,
+    variables: Mapping[str, str],
+    overrides: Iterable[str],
+    known_secrets: Collection[str],
+    origins: Origins,
+) -> Settings:
     problems = check_shape(tables)
     if problems:
         raise SettingsProblems(problems)
-    problems += apply_overrides(
-        tables,
-        variables=variables,
-        overrides=overrides,
-        secret_names=secret_names(tables["child"]),
-        origins=origins,
-    )
+    known = {*known_secrets, *secret_names(tables["child"])}
+    problems += apply_overrides(tables, variables=variables, overrides=overrides, secret_names=known, origins=origins)
     shared = {name: table for name, table in tables.items() if name not in NOT_SHARED}
     problems += read_groups_and_children(tables)
-    answer = check_entries(tables["child"], shared, preload=tables.get("supervisor", {}).get("preload", ()))
+    answer = check_entries(
+        tables["child"],
+        shared,
+        preload=tables.get("supervisor", {}).get("preload", ()),
+        spare_tables=() if origins.is_start else origins.whole_tables(),
+    )
     if problems or answer.problems:
         raise SettingsProblems([*problems, *answer.problems])
     flags = msgspec.convert(tables.get("supervisor", {}), SupervisorFlags)
@@ -189,7 +207,7 @@ def _checked(tables: Tables, variables: Mapping[str, str], overrides: Iterable[s
     broken = [_spell(*problem) for problem in check_rules(flags, children, groups)]
     if broken:
         raise SettingsProblems(broken)
-    secrets = {name: variables[name] for child in children for name in child.secrets if name in variables}
+    secrets = {name: variables[name] for name in sorted(ACCOUNT_VARIABLES | known) if name in variables}
     tree = TreeSpec(flags=flags, children=children, groups=groups)
     return Settings(tree=tree, secrets=secrets, shared=shared, preload=tuple(answer.preload))
 

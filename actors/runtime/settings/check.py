@@ -30,13 +30,14 @@ class ChildToCheck(msgspec.Struct, frozen=True):
 class CheckRequest(msgspec.Struct, frozen=True):
     """The children, and the shared tables by name; `is_complete` when these are all children of the tree.
 
-    `preload` are the owner's own modules that a fork server is to import.
+    `preload` are the owner's own modules that a fork server is to import; `spare_tables` need no child that takes them.
     """
 
     children: list[ChildToCheck]
     shared: dict[str, dict[str, Any]]
     is_complete: bool = True
     preload: list[str] = []
+    spare_tables: list[str] = []
 
 
 class CheckAnswer(msgspec.Struct, frozen=True):
@@ -64,7 +65,7 @@ def check(request: CheckRequest) -> CheckAnswer:
                 preload.append(module)
     # When a child cannot be imported, nobody knows what it would have taken.
     if request.is_complete and len(takes) == len(request.children):
-        taken = {table for tables in takes.values() for table in tables}
+        taken = {table for tables in takes.values() for table in tables} | set(request.spare_tables)
         problems += [
             f"{table}: no child takes this table; a table is shared by its name with settings of children"
             for table in request.shared

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.commands.run import settings_reader
+from supervisor.specs.settings import SettingsProblems
 from tests.tree.running_tree import children
 
 SECRET = "SECRETfedcba9876543210"
@@ -34,3 +35,20 @@ def test_the_file_is_read_anew_and_variables_overrides_and_secrets_stay(
     for settings in (first, second):
         assert (settings.flags.intensity, settings.flags.period_s) == (7, 9.0)
         assert settings.secrets == {"UPBITD_ACCESS_KEY": SECRET}
+
+
+def test_a_variable_is_unknown_at_the_start_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("UPBITD_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("sys.path", list(sys.path))
+    monkeypatch.setenv("UPBITD_FOO", SECRET)
+    file = tmp_path / "upbitd.toml"
+    file.write_text(children("idle"))
+    reread = settings_reader(str(file), ())
+    for _ in range(2):  # What was refused was no start.
+        with pytest.raises(SettingsProblems, match="UPBITD_FOO: unknown variable"):
+            reread()
+    file.write_text(children("idle", child='secrets = ["UPBITD_FOO"]'))
+    reread()
+    file.write_text(children("idle"))
+    assert reread().children[0].secrets == ()
