@@ -4,6 +4,7 @@ Tables: `[supervisor]` (flags of the tree and of its outermost group), `[[group]
 order), and shared tables such as `[exchange]`, which go to each child whose settings have a field of that name.
 """
 
+import stat
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -118,12 +119,13 @@ def load_settings(
         variables: the UPBITD_ variables, as `take_environment` returned them.
         overrides: `table.key=value` each, from the command line; they win.
         of_start: what the running supervisor read at its start, with the same variables and options; a variable or
-            option that belongs to nobody now is left aside. None at the start.
+            option that belongs to nobody now is left aside, and the file must be a regular one. None at the start,
+            which may read a pipe.
 
     Raises:
         SettingsProblems: with all problems that were found, each with its place in the file.
     """
-    text = _read_text(file)
+    text = _read_text(file) if of_start is None else _read_again(file)
     tables = _parse(text, file)
     try:
         return settings_from(tables, variables=variables, overrides=overrides, of_start=of_start)
@@ -140,6 +142,19 @@ def read_toml(file: Path) -> Tables:
         SettingsProblems: it is missing, unreadable or not TOML.
     """
     return _parse(_read_text(file), file)
+
+
+def _read_again(file: Path) -> str:
+    """Read what was read before; a pipe has nothing any more, and would be waited for without end."""
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return _read_text(file)  # It says what is wrong.
+    if not stat.S_ISREG(mode):
+        raise SettingsProblems(
+            [f"{file}: no regular file, so it cannot be read again; start the supervisor with one to reload"]
+        )
+    return _read_text(file)
 
 
 def _read_text(file: Path) -> str:
@@ -226,8 +241,12 @@ def _with_place(line: str, file: Path, places: Places, tables: Tables) -> str:
     """Put file and line before a problem that is about something in the file."""
     if line.startswith(f"{file}:"):
         return line
-    number = places.line_of(*_path_of(line, tables))
-    return line if number is None else f"{file}:{number}: {line}"
+    path = _path_of(line, tables)
+    number = places.line_of(*path)
+    if number is not None:
+        return f"{file}:{number}: {line}"
+    # Without any child there is no line to point at, but only a file can have children.
+    return f"{file}: {line}" if path == ("child",) else line
 
 
 def _path_of(line: str, tables: Tables) -> tuple[str | int, ...]:

@@ -1,11 +1,13 @@
 """What a running supervisor reads with the variables and options of its start, which nobody can change any more."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from supervisor.specs.adding import add_to
-from supervisor.specs.settings import Settings, SettingsProblems, settings_from
+from supervisor.specs.settings import Settings, SettingsProblems, load_settings, settings_from
 
 IDLE = "tests.tree.sample_actors:idle"
 CONFIGURED = "tests.tree.sample_actors:configured"
@@ -88,3 +90,44 @@ def test_a_variable_that_does_not_fit_what_the_file_says_now_needs_a_new_start()
     (line,) = caught.value.lines
     assert line.startswith("UPBITD_SECOND__CODE: second.code: ")
     assert line.endswith("; change or unset this environment variable, which needs a new start of the supervisor")
+
+
+FILE = f'[[child]]\nname = "first"\nstart = "{IDLE}"\n'
+
+
+def test_a_pipe_is_read_at_the_start_and_refused_later_instead_of_waited_for() -> None:
+    reader, writer = os.pipe()
+    pipe = Path(f"/dev/fd/{reader}")
+    try:
+        os.write(writer, FILE.encode())
+        os.close(writer)
+        of_start = load_settings(pipe, variables={})
+        with pytest.raises(SettingsProblems) as caught:
+            load_settings(pipe, variables={}, of_start=of_start)
+    finally:
+        os.close(reader)
+    (line,) = caught.value.lines
+    assert line == f"{pipe}: no regular file, so it cannot be read again; start the supervisor with one to reload"
+
+
+def test_a_fifo_without_a_writer_does_not_hold_up_a_reload(tmp_path: Path) -> None:
+    fifo = tmp_path / "upbitd.toml"
+    os.mkfifo(fifo)
+    of_start = settings_from(tables(FIRST), variables={})
+    # Opened like a file, it would never come back.
+    with pytest.raises(SettingsProblems, match=f"^{fifo}: no regular file"):
+        load_settings(fifo, variables={}, of_start=of_start)
+
+
+def test_a_file_that_is_gone_is_told_as_at_the_start(tmp_path: Path) -> None:
+    of_start = settings_from(tables(FIRST), variables={})
+    with pytest.raises(SettingsProblems, match=r"none\.toml: No such file or directory"):
+        load_settings(tmp_path / "none.toml", variables={}, of_start=of_start)
+
+
+@pytest.mark.parametrize("text", ["", "[supervisor]\nintensity = 3\n"])
+def test_a_file_without_children_is_told_with_its_name(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "upbitd.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsProblems, match=f"^{file}: child: nothing to start"):
+        load_settings(file, variables={})
