@@ -1,44 +1,61 @@
 """Asking the check process: it imports the children's modules, so that the supervisor never does."""
 
-import os
-import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from actors.runtime.settings.check import CheckAnswer, CheckRequest
-from protocols.unreadable import UNREADABLE
-from supervisor.startup.early_signals import ending_by_exit
+from actors.runtime.settings.check import CheckAnswer, CheckRequest, module_of
+from supervisor.specs.check_process import NoAnswer, run_check
 
 LIMIT_S: Final = 60.0
-"""An import that takes longer hangs: the whole default tree is imported in less than 2 s."""
+"""Imports that take longer hang: the whole default tree is imported in less than 2 s."""
+
+REST_S: Final = 10.0
+"""How long the others may take after one hung. Nobody should wait a minute for each."""
 
 
 def ask_check(request: CheckRequest) -> CheckAnswer:
-    """Check all children in a process of its own and return what it found."""
-    command = [sys.executable, "-P", "-m", "actors.runtime.settings.check", str(os.getpid())]
-    # The children get the supervisor's import path, so the check must look there too, and nowhere else (-P).
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    try:
-        with ending_by_exit():
-            done = subprocess.run(  # noqa: S603 - our own module
-                command,
-                input=msgspec.json.encode(request),
-                capture_output=True,
-                timeout=LIMIT_S,
-                check=False,
-                env=environment,
-            )
-    except OSError as error:
-        return CheckAnswer(problems=[f"start: cannot start {sys.executable}: {error.strerror}"], takes={})
-    except subprocess.TimeoutExpired:
-        return CheckAnswer(
-            problems=[f"start: the modules of children and preload were not imported within {LIMIT_S:g} s"], takes={}
-        )
-    try:
-        return msgspec.json.decode(done.stdout, type=CheckAnswer)
-    except UNREADABLE:
-        words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        why = words[-1] if words else f"exit code {done.returncode}"
-        return CheckAnswer(problems=[f"start: checking the children failed: {why}"], takes={})
+    """Check all children in a process of its own and return what it found.
+
+    A module that ends that process, or never comes back, is a problem of those that name it, and the others are
+    checked without it. When a second one hangs, what comes after it is not checked.
+    """
+    problems: list[str] = []
+    limit_s, has_hung = LIMIT_S, False
+    while True:
+        try:
+            answer = run_check(request, limit_s=limit_s)
+        except OSError as error:
+            problems.append(f"start: cannot start {sys.executable}: {error.strerror}")
+            return CheckAnswer(problems=problems, takes={})
+        except NoAnswer as error:
+            problems += _problems_of(error, request)
+            if not error.module or (error.is_hang and has_hung):
+                return CheckAnswer(problems=problems, takes={})
+            if error.is_hang:
+                limit_s, has_hung = REST_S, True
+            request = _without(request, error.module)
+        else:
+            return msgspec.structs.replace(answer, problems=[*problems, *answer.problems])
+
+
+def _problems_of(error: NoAnswer, request: CheckRequest) -> Iterator[str]:
+    """Yield a problem for everything that names the module, in the words of the check itself."""
+    if not error.module:
+        yield f"start: checking the children failed: {error}"
+    for child in request.children:
+        if module_of(child.start) == error.module:
+            yield f"child {child.name}: start = {child.start!r}: {error}"
+    if error.module in request.preload:
+        yield f"supervisor.preload: {error.module!r}: {error}"
+
+
+def _without(request: CheckRequest, module: str) -> CheckRequest:
+    return msgspec.structs.replace(
+        request,
+        children=[child for child in request.children if module_of(child.start) != module],
+        preload=[name for name in request.preload if name != module],
+        is_complete=False,
+    )

@@ -127,6 +127,11 @@ def configure_logs(*, level: str, redaction: Redaction, write: Callable[[bytes],
     logging.captureWarnings(capture=True)
 
 
+def are_logs_configured() -> bool:
+    """Whether this process writes logs; before that, as a command that only begins, it speaks to its user."""
+    return structlog.is_configured()
+
+
 def get_logger(**fields: object) -> Any:  # noqa: ANN401 - structlog's bound loggers are made at run time
     """Return a logger that adds `fields` to each line."""
     return structlog.get_logger().bind(**fields)

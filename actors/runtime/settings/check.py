@@ -1,13 +1,14 @@
 """Checks import paths and settings of all children in a process of its own: `python -m actors.runtime.settings.check`.
 
 The supervisor asks this before it starts anything, so it never imports an actor itself and one bad child is found
-before the others run. JSON in on stdin, JSON out on stdout.
+before the others run. JSON in on stdin; on stdout a line of JSON before each import, so that one that never comes back
+has a name, and the answer as the last line.
 """
 
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,13 @@ class CheckRequest(msgspec.Struct, frozen=True):
     spare_tables: list[str] = []
 
 
-class CheckAnswer(msgspec.Struct, frozen=True):
+class Importing(msgspec.Struct, frozen=True, tag=True):
+    """What is imported now."""
+
+    module: str
+
+
+class CheckAnswer(msgspec.Struct, frozen=True, tag=True):
     """One line for each problem, which shared tables each child takes, and which modules a fork server may import."""
 
     problems: list[str]
@@ -48,19 +55,25 @@ class CheckAnswer(msgspec.Struct, frozen=True):
     preload: list[str] = []
 
 
-def check(request: CheckRequest) -> CheckAnswer:
-    """Check every child and return all problems at once."""
+def module_of(start: str) -> str:
+    """Return the module that an import path names."""
+    return start.partition(":")[0]
+
+
+def check(request: CheckRequest, announce: Callable[[str], None] = lambda _module: None) -> CheckAnswer:
+    """Check every child and return all problems at once; each module is announced before it is imported."""
     problems: list[str] = []
     takes: dict[str, list[str]] = {}
     preload: list[str] = []
     for child in request.children:
         before = _running_and_open()
+        announce(module_of(child.start))
         try:
             takes[child.name] = _check_child(child, request.shared, problems)
         except SettingsError as error:
             problems.append(f"child {child.name}: {error}")
         else:
-            module = child.start.partition(":")[0]
+            module = module_of(child.start)
             if _is_ours(module) and _running_and_open() == before and module not in preload:
                 preload.append(module)
     # When a child cannot be imported, nobody knows what it would have taken.
@@ -71,7 +84,9 @@ def check(request: CheckRequest) -> CheckAnswer:
             for table in request.shared
             if table not in taken
         ]
-    problems += [problem for module in request.preload if (problem := _preload_problem(module))]
+    for module in request.preload:
+        announce(module)
+        problems += _preload_problems(module)
     return CheckAnswer(problems=list(dict.fromkeys(problems)), takes=takes, preload=preload)
 
 
@@ -93,19 +108,17 @@ def _check_child(child: ChildToCheck, shared: Mapping[str, dict[str, Any]], prob
     return takes
 
 
-def _preload_problem(module: str) -> str:
-    """Say why a fork server cannot import a module for its children; "" when it can."""
+def _preload_problems(module: str) -> list[str]:
+    """Say why a fork server cannot import a module for its children; nothing when it can."""
     before = _running_and_open()
     try:
         import_module(module)
     except SettingsError as error:
-        return f"supervisor.preload: {module!r}: {error}"
+        return [f"supervisor.preload: {module!r}: {error}"]
     if _running_and_open() != before:
-        return (
-            f"supervisor.preload: {module!r} starts a thread or opens a file when it is imported; "
-            "a copy of that process would have half of it; leave it out"
-        )
-    return ""
+        half = "a copy of that process would have half of it; leave it out"
+        return [f"supervisor.preload: {module!r} starts a thread or opens a file when it is imported; {half}"]
+    return []
 
 
 def _is_ours(module: str) -> bool:
@@ -124,9 +137,13 @@ def main() -> None:
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=CheckRequest)
     answer_fd = os.dup(1)
     os.dup2(2, 1)
-    answer = msgspec.json.encode(check(request))
     with os.fdopen(answer_fd, "wb") as out:
-        out.write(answer)
+
+        def say(message: Importing | CheckAnswer) -> None:
+            out.write(msgspec.json.encode(message) + b"\n")
+            out.flush()
+
+        say(check(request, lambda module: say(Importing(module))))
 
 
 if __name__ == "__main__":

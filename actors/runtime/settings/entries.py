@@ -47,13 +47,13 @@ def import_module(name: str) -> object:
     """Import a module by its name.
 
     Raises:
-        SettingsError: there is none, or it raised something.
+        SettingsError: there is none, or it raised something, or wants to end the process.
     """
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise SettingsError(f"no module named {error.name!r}") from error
-    except Exception as error:  # a foreign module may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a foreign module may raise anything while it is imported
         raise SettingsError(f"import failed: {type(error).__name__}: {error}") from error
 
 

@@ -1,12 +1,15 @@
 """Asking the check process."""
 
+import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from actors.runtime.settings.check import CheckRequest
-from supervisor.specs import checking
+from actors.runtime.settings.check import CheckRequest, ChildToCheck
+from supervisor.specs import check_process, checking
 from supervisor.specs.checking import ask_check
 
 
@@ -24,6 +27,17 @@ MODULES = {
     "starts_a_thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
     "opens_a_file": "import os\nKEPT = open(os.devnull)",
     "hangs": "import time\ntime.sleep(600)",
+    "hangs_too": "import time\ntime.sleep(600)",
+    "exits": "raise SystemExit(5)",
+    "ends": "import os\nos.write(2, b'no licence')\nos._exit(3)",
+    "crashes": "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
+    "leaves_a_thread": (
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\nasync def run(actor): ..."
+    ),
+    "leaves_a_process": (
+        "import os, time\nif not (PID := os.fork()): time.sleep(600)\n"
+        "open(__file__ + '.pid', 'w').write(str(PID))\nasync def run(actor): ..."
+    ),
 }
 
 
@@ -55,6 +69,96 @@ def test_modules_for_the_fork_server_are_tried_before_anything_starts(modules: N
 
 
 def test_one_that_hangs_while_it_is_imported_is_given_up(modules: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "LIMIT_S", 3.0)
+    monkeypatch.setattr(checking, "LIMIT_S", 5.0)
     (problem,) = ask_check(CheckRequest(children=[], shared={}, preload=["hangs_when_imported"])).problems
-    assert "not imported within 3 s" in problem
+    assert "not imported within 5 s" in problem
+
+
+def child(name: str) -> ChildToCheck:
+    return ChildToCheck(name=name, start=f"{name}_when_imported:run", settings={})
+
+
+def asked(*names: str, preload: tuple[str, ...] = ()) -> list[str]:
+    return ask_check(CheckRequest(children=[child(name) for name in names], shared={}, preload=list(preload))).problems
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("exits", "import failed: SystemExit: 5"),
+        ("ends", "the import ended its process (exit code 3): no licence"),
+        ("crashes", f"the import ended its process ({signal.SIGSEGV.name})"),
+    ],
+)
+def test_an_import_that_ends_the_process_is_told_with_its_child_and_hides_nothing_about_others(
+    modules: None, name: str, why: str
+) -> None:
+    problems = asked("missing", name, "raises")
+    assert sorted(problems) == sorted(
+        [
+            "child missing: start = 'missing_when_imported:run': no module named 'missing_when_imported'",
+            f"child {name}: start = '{name}_when_imported:run': {why}",
+            "child raises: start = 'raises_when_imported:run': import failed: RuntimeError: no licence",
+        ]
+    )
+
+
+def test_all_that_name_a_module_which_ends_the_process_are_told(modules: None) -> None:
+    name = "ends_when_imported"
+    request = CheckRequest(
+        children=[ChildToCheck("a", f"{name}:run", {}), ChildToCheck("b", f"{name}:walk", {})],
+        shared={"exchange": {}},
+        preload=[name],
+    )
+    why = "the import ended its process (exit code 3): no licence"
+    assert ask_check(request).problems == [
+        f"child a: start = '{name}:run': {why}",
+        f"child b: start = '{name}:walk': {why}",
+        f"supervisor.preload: '{name}': {why}",
+    ]
+
+
+def test_of_several_that_hang_two_are_waited_for(modules: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "LIMIT_S", 5.0)
+    monkeypatch.setattr(checking, "REST_S", 4.0)
+    problems = asked("hangs", "raises", "hangs_too", "ends")
+    assert problems == [
+        "child hangs: start = 'hangs_when_imported:run': not imported within 5 s",
+        "child hangs_too: start = 'hangs_too_when_imported:run': not imported within 4 s",
+    ]
+
+
+def test_an_import_that_takes_long_is_told_while_it_is_waited_for(
+    modules: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(checking, "LIMIT_S", 5.0)
+    monkeypatch.setattr(check_process, "SLOW_S", 0.5)
+    monkeypatch.setattr(check_process, "are_logs_configured", lambda: False)
+    asked("hangs")
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(";")[0] for line in told] == ["upbitd: importing hangs_when_imported takes long"]
+
+
+@pytest.mark.parametrize("name", ["leaves_a_thread", "leaves_a_process"])
+def test_what_an_import_leaves_behind_is_not_waited_for(modules: None, name: str, tmp_path: Path) -> None:
+    started_s = time.monotonic()
+    assert asked(name) == []
+    assert time.monotonic() - started_s < checking.LIMIT_S / 2
+    pid_file = tmp_path / f"{name}_when_imported.py.pid"
+    if pid_file.exists():
+        os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+
+def test_a_running_supervisor_logs_what_takes_long(modules: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[tuple[str, object]] = []
+
+    class Log:
+        def warning(self, event: str, **fields: object) -> None:
+            logged.append((event, fields["module"]))
+
+    monkeypatch.setattr(checking, "LIMIT_S", 5.0)
+    monkeypatch.setattr(check_process, "SLOW_S", 0.5)
+    monkeypatch.setattr(check_process, "are_logs_configured", lambda: True)
+    monkeypatch.setattr(check_process, "get_logger", Log)
+    asked("hangs")
+    assert logged == [("settings.import_takes_long", "hangs_when_imported")]

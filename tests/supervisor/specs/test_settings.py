@@ -101,6 +101,7 @@ def test_all_problems_are_found_at_once(tmp_path: Path) -> None:
         ("tests.tree.sample_actors:not_async", "is not an `async def` function"),
         ("tests.tree.sample_actors", "expected package.module:function"),
         ("tests.tree.broken_import:run", "import failed: ZeroDivisionError"),
+        ("tests.supervisor.specs.ends_while_imported:run", "the import ended its process (exit code 3)"),
     ],
 )
 def test_an_import_path_that_cannot_work_is_one_line(tmp_path: Path, start: str, expected: str) -> None:
