@@ -59,6 +59,8 @@ def read_file(file: str) -> str:
     """
     try:
         if file == STDIN:
+            if sys.stdin is None:  # As Python starts with a closed one.
+                raise SettingsError("stdin: it is closed; name a TOML file with [[child]] tables")
             data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
         else:
             with Path(file).open("rb") as opened:

@@ -52,7 +52,10 @@ def _membership_problems(spec: Spec, flags: SupervisorFlags, groups: Mapping[str
     if spec.significant and spec.restart == "permanent":
         yield "significant: one that is always restarted never ends its group; make it transient or temporary"
     if spec.group != ROOT and spec.group not in groups:
-        yield f"group: there is no group {spec.group!r}{suggestion(spec.group, groups)}"
+        advice = (
+            suggestion(spec.group, groups) if groups else ", nor any other; add a [[group]] of that name, or name none"
+        )
+        yield f"group: there is no group {spec.group!r}{advice}"
         return
     policy: GroupPolicy = groups[spec.group] if spec.group != ROOT else flags
     if spec.significant and policy.auto_shutdown == "never":

@@ -47,8 +47,13 @@ def import_module(name: str) -> object:
     """Import a module by its name.
 
     Raises:
-        SettingsError: there is none, or it raised something, or wants to end the process.
+        SettingsError: there is none, or it raised something, or wants to end the process, or this is a path of a file.
     """
+    if name.startswith(".") or "/" in name:
+        raise SettingsError(
+            "an import path is no path of a file: write the module as Python imports it, such as package.module; "
+            "one beside the settings file needs only its name"
+        )
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

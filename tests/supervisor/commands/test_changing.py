@@ -229,6 +229,17 @@ def test_problems_of_stdin_are_told_as_such(
     assert capsys.readouterr().err == "upbitd: stdin: nothing in it\n"
 
 
+def test_a_closed_stdin_is_exit_code_2(
+    run_dir: RunDir, upbitd: Run, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    own = OwnTree()
+    with serving(run_dir, own):
+        assert upbitd("add", "-") == 2
+    told = "upbitd: stdin: it is closed; name a TOML file with [[child]] tables\n"
+    assert (capsys.readouterr().err, own.ordered) == (told, [])
+
+
 def test_a_file_that_is_missing_is_exit_code_2(upbitd: Run, tmp_path: Path, capsys: Capture) -> None:
     assert upbitd("add", f"{tmp_path}/none.toml") == 2
     shown = f"upbitd: {tmp_path}/none.toml: No such file or directory; name a TOML file with [[child]] tables\n"

@@ -168,6 +168,12 @@ def test_a_group_that_does_not_exist_is_refused(group_key: str, default: str, na
     assert line.startswith(f"child late.group: there is no group '{named}'")
 
 
+def test_in_a_tree_without_groups_it_is_said_how_there_can_be_one() -> None:
+    (line,) = problems(f'[[child]]\nname = "late"\nstart = "{IDLE}"\n', tree(child("first")), group="more")
+    wanted = "there is no group 'more', nor any other; add a [[group]] of that name, or name none"
+    assert line == f"child late.group: {wanted}"
+
+
 def test_what_does_not_fit_the_tree_is_refused() -> None:
     text = f"""
     [[group]]
