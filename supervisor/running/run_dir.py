@@ -178,8 +178,13 @@ def open_run_dir(path: Path) -> RunDir:
     """Create the directory when it is missing, and check that it is ours alone.
 
     Raises:
-        SettingsError: too long a path, not a directory, another owner, or it cannot be made.
+        SettingsError: a path that is no UTF-8 or too long, not a directory, another owner, or it cannot be made.
     """
+    try:
+        os.fspath(path).encode()  # It goes to the children and into answers, which are UTF-8.
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise SettingsError(f"the path of run directory {shown} is not UTF-8; {ANOTHER}") from None
     run_dir = RunDir(path)
     _check_length(run_dir.control_socket)
     try:

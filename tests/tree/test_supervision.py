@@ -219,6 +219,15 @@ def test_a_file_for_events_that_cannot_be_opened_is_one_line_and_exit_code_2(tmp
     ]
 
 
+def test_a_run_directory_whose_path_is_not_utf_8_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    config = tmp_path / "upbitd.toml"
+    config.write_text(children("idle"))
+    done = upbitd("run", "-c", str(config), "--run-dir", os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"upbitd: the path of run directory {tmp_path}/caf\\xe9 is not UTF-8; choose another by")
+
+
 def test_a_socket_that_cannot_be_made_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     config = tmp_path / "upbitd.toml"
     config.write_text(children("idle"))

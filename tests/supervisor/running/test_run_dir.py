@@ -49,6 +49,17 @@ def test_a_path_too_long_for_sockets_is_refused(tmp_path: Path) -> None:
         run_dir.listen(run_dir.child_socket("a_long_name"))
 
 
+def test_a_path_that_is_not_utf_8_is_refused_and_shown_and_nothing_is_made(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9")
+    with pytest.raises(SettingsError, match=r"run directory .*/caf\\xe9 is not UTF-8; choose another by --run-dir"):
+        open_run_dir(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_with_letters_of_any_language_is_taken(tmp_path: Path) -> None:
+    assert open_run_dir(tmp_path / "실행").path.is_dir()
+
+
 def test_the_lock_is_held_by_one_supervisor(tmp_path: Path) -> None:
     run_dir = open_run_dir(tmp_path / "run")
     refused = pytest.raises(SettingsError, match=rf"another supervisor \(pid {os.getpid()}\)")
