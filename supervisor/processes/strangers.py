@@ -7,6 +7,8 @@ import signal
 from pathlib import Path
 from typing import Final
 
+from actors.runtime.process.logs import get_logger
+
 PR_SET_CHILD_SUBREAPER: Final = 36
 """`prctl` option, from <linux/prctl.h>: orphans below this process become its children, not those of PID 1."""
 
@@ -27,15 +29,20 @@ class Strangers:
     orphans below it (`PR_SET_CHILD_SUBREAPER`): they are killed at once. As PID 1 of a container this process is
     also given orphans that have nothing to do with the tree; those are collected when they have ended.
 
+    One that may not be killed, such as a program that runs as another user, is told in the log once and left to the
+    owner; it is collected when it has ended.
+
     Attributes:
         ended: how many had to be ended.
+        left: how many could not be ended.
     """
 
     def __init__(self, mark: str) -> None:
         self._mark = f"{MARK}={mark}".encode()
-        self._ending: set[int] = set()
+        self._tried: set[int] = set()
         self._before = own_children()
         self.ended = 0
+        self.left = 0
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
             code = ctypes.get_errno()
@@ -48,19 +55,35 @@ class Strangers:
         """
         ended = []
         strangers = own_children() - known
-        self._ending &= strangers  # A number may come back.
+        self._tried &= strangers  # A number may come back.
         for pid in strangers:
             if _collect(pid):
-                self._ending.discard(pid)
+                self._tried.discard(pid)
                 self._before.discard(pid)
             elif pid in self._before:
                 continue  # Whoever started this program started it too, and knows what it is for.
-            elif pid not in self._ending and (os.getpid() != 1 or self._is_marked(pid)):
-                os.kill(pid, signal.SIGKILL)  # It is our child and not collected, so the number is still its own.
-                self._ending.add(pid)
-                ended.append(pid)
+            elif pid not in self._tried and (os.getpid() != 1 or self._is_marked(pid)):
+                self._tried.add(pid)
+                if self._end(pid):
+                    ended.append(pid)
         self.ended += len(ended)
         return ended
+
+    def _end(self, pid: int) -> bool:
+        """Kill a process; say whether that was allowed."""
+        try:
+            os.kill(pid, signal.SIGKILL)  # It is our child and not collected, so the number is still its own.
+        except PermissionError as error:
+            self.left += 1
+            get_logger(actor="supervisor").warning(
+                "stranger.left",
+                child_pid=pid,
+                left=self.left,
+                error=str(error),
+                advice=f"a dead child left it behind, and it may not be ended from here; as root: kill -KILL {pid}",
+            )
+            return False
+        return True
 
     def _is_marked(self, pid: int) -> bool:
         try:

@@ -67,3 +67,34 @@ strangers.sweep({known.pid})
 print(before.pid in own_children())
 """
     assert run_python(begin + program + END).splitlines() == ["False None", "False"]
+
+
+def test_one_that_may_not_be_killed_is_told_once_and_counted_and_collected_when_it_has_ended() -> None:
+    program = """
+import signal
+from structlog.testing import capture_logs
+allowed, tried = os.kill, []
+
+def kill(pid, number):
+    tried.append(pid)
+    if pid == foreign.pid:
+        raise PermissionError(1, "Operation not permitted")
+    allowed(pid, number)
+
+os.kill = kill
+with capture_logs() as logged:
+    print([strangers.sweep({known.pid}) == ended for ended in ([marked.pid], [], [])], strangers.ended, strangers.left)
+print(sorted(tried) == sorted([marked.pid, foreign.pid]))
+print([(line["event"], line["child_pid"] == foreign.pid, line["left"], line["error"]) for line in logged])
+print(f"kill -KILL {foreign.pid}" in logged[0]["advice"])
+allowed(foreign.pid, signal.SIGKILL)
+select.select([os.pidfd_open(foreign.pid)], [], [])
+print(strangers.sweep({known.pid}), foreign.pid in own_children(), strangers.ended, strangers.left)
+"""
+    assert run(program) == [
+        "[True, True, True] 1 1",
+        "True",
+        "[('stranger.left', True, 1, '[Errno 1] Operation not permitted')]",
+        "True",
+        "[] False 1 1",
+    ]

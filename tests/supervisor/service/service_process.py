@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,3 +78,10 @@ def service(folder: Path, settings: str, *, wrapper: tuple[str, ...] = (), watch
 def environment_of(pid: int) -> dict[str, str]:
     pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
     return dict(pair.split("=", 1) for pair in pairs if "=" in pair)  # type: ignore[misc]
+
+
+def wait_reaped(process: psutil.Process) -> None:
+    deadline_s = time.monotonic() + LIMIT_S
+    while process.is_running():  # Also a zombie is.
+        assert time.monotonic() < deadline_s, f"{process} was not collected"
+        time.sleep(0.01)

@@ -5,14 +5,13 @@ import select
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.supervisor.service.service_process import LIMIT_S, Service, service
+from tests.supervisor.service.service_process import LIMIT_S, Service, service, wait_reaped
 from tests.tree.running_tree import children
 
 NAMESPACE = ("unshare", *(() if os.getuid() == 0 else ("-U", "-r")), "-p", "-f", "--mount-proc", "--kill-child")
@@ -53,13 +52,6 @@ def adopted(running: Service) -> psutil.Process:
     """The process that lost its parent and came to the supervisor."""
     (found,) = [process for process in running.supervisor.children() if process.name() == "sh"]
     return found
-
-
-def wait_reaped(process: psutil.Process) -> None:
-    deadline_s = time.monotonic() + LIMIT_S
-    while process.is_running():  # Also a zombie is.
-        assert time.monotonic() < deadline_s, f"{process} was not collected"
-        time.sleep(0.01)
 
 
 def test_it_stops_in_order_when_asked(tmp_path: Path) -> None:
