@@ -236,8 +236,29 @@ class Operator:
         """Read settings in a thread: the check imports every actor, in a process of its own, and takes a second."""
         self.tree.children.is_checking = True
         try:
-            # A stop of the tree does not wait for it.
-            return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+            return await _in_thread(read)
         finally:
             self.tree.children.is_checking = False
             self.tree.children.sweep()
+
+
+async def _in_thread(read: Callable[[], T]) -> T:
+    """Call in a thread; a stop of the tree does not wait for it.
+
+    Raises:
+        UsageError: no thread can be started.
+    """
+    is_begun = False
+
+    def begin() -> T:
+        nonlocal is_begun
+        is_begun = True
+        return read()
+
+    try:
+        return await trio.to_thread.run_sync(begin, abandon_on_cancel=True)
+    except RuntimeError as error:
+        if is_begun:
+            raise
+        # Too many processes and threads of this user, or of this service: that may pass.
+        raise UsageError(f"the settings are not read: {error}; try again when fewer processes run") from error

@@ -23,6 +23,10 @@ BY: Final = "--run-dir or UPBITD_RUN_DIR"
 
 ANOTHER: Final = f"choose another by {BY}"
 
+MORE_DESCRIPTORS: Final = (
+    "let the supervisor have more (`ulimit -n`, or LimitNOFILE= of its unit) or have fewer children"
+)
+
 
 class RunDir:
     """A checked run directory and the paths in it."""
@@ -162,7 +166,10 @@ class RunDir:
         if self.is_lost:  # What is there may be another tree's.
             raise SettingsError(f"cannot listen on {path}: {self.path} is not this tree's any more; restart the tree")
         _check_length(path)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as error:  # Not the directory's fault: no descriptor or no memory is left.
+            raise SettingsError(f"cannot listen on {path}: {error.strerror}; {MORE_DESCRIPTORS}") from error
         try:
             path.unlink(missing_ok=True)
             listener.bind(os.fspath(path))

@@ -40,8 +40,8 @@ class Signalled(Protocol):
         """Read the settings again and apply what changed; return what was done.
 
         Raises:
-            SettingsError: they cannot be used; nothing was changed.
-            UsageError: there is nothing to read again.
+            SettingsError: they cannot be used, or a new child cannot be given its socket; nothing was changed.
+            UsageError: there is nothing to read again, or this cannot be done now; nothing was changed.
         """
 
     def sweep(self) -> None:
@@ -152,5 +152,7 @@ class _Reloads:
         except (SettingsError, UsageError) as error:
             # The tree goes on with the settings that it has.
             self._log.error("reload.refused", problems=str(error).splitlines())
+        except Exception as error:  # noqa: BLE001 - as on the control socket: a bug costs this reload, not the tree
+            self._log.error("reload.failed", exc_info=error)
         else:
             self._log.info("reload.done", changes=str(done).splitlines())

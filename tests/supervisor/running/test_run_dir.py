@@ -1,4 +1,5 @@
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -89,6 +90,17 @@ def test_a_socket_that_cannot_be_made_is_a_settings_error(tmp_path: Path) -> Non
         run_dir.listen(run_dir.control_socket)
     with pytest.raises(SettingsError, match=r"cannot listen on .*/none/a\.sock: No such file or directory"):
         run_dir.listen(tmp_path / "none" / "a.sock")
+
+
+def test_a_lack_of_descriptors_is_a_settings_error_that_says_what_to_raise(tmp_path: Path) -> None:
+    run_dir = open_run_dir(tmp_path / "run")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(SettingsError, match=r"cannot listen on .*/control\.sock: Too many open files; .*ulimit -n"):
+            run_dir.listen(run_dir.control_socket)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_listening_socket_is_private_and_replaces_a_stale_one(tmp_path: Path) -> None:

@@ -156,6 +156,19 @@ async def test_a_reload_that_is_refused_is_logged_and_the_next_one_is_tried(erro
     assert [(line["event"], line["problems"]) for line in logged] == [("reload.refused", str(error).splitlines())] * 2
 
 
+async def test_a_bug_in_a_reload_is_logged_with_its_traceback_and_costs_that_reload_only() -> None:
+    bug = KeyError("a")
+    tree = FakeTree(fails=bug)
+    tree.may_end.set()
+    with capture_logs() as logged:
+        async with acting(tree, NO_TERMINAL) as signals:
+            for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
+                await signals.send(number)
+                await wait_all_tasks_blocked()
+    assert [(line["event"], line["exc_info"]) for line in logged] == [("reload.failed", bug)] * 2
+    assert tree.told == ["reload", "reload", "stop"]
+
+
 async def test_the_service_manager_hears_of_a_reload(tmp_path: Path) -> None:
     tree = FakeTree()
     with manager_at(tmp_path) as manager:
