@@ -77,8 +77,7 @@ class Children:
         self._epilogues: dict[str, Epilogue] = {}
         self._begun: dict[str, tuple[Life, ChildProcess] | OSError] = {}
         self._log: Any = get_logger(actor="supervisor")
-        for name in machine.children:
-            listeners.open(name)
+        listeners.open(*machine.children)
 
     def living(self, name: str) -> Life | None:
         """Return the life of a child's process; None when no process was made, or it is collected: its end is told."""
@@ -91,13 +90,13 @@ class Children:
 
     # Carrying out
 
-    def expect(self, name: str) -> None:
-        """Listen for a child that is new.
+    def expect(self, *names: str) -> None:
+        """Listen for children that are new: for all of them, or for none.
 
         Raises:
             SettingsError: a socket cannot be made in the run directory.
         """
-        self._listeners.open(name)
+        self._listeners.open(*names)
 
     def begin(self, start: Start) -> None:
         """Make a child's process and tell it what to do; `follow` comes next."""

@@ -1,5 +1,6 @@
 """One listening socket for each child, held by the supervisor: it outlives the child, so a dial in between waits."""
 
+import contextlib
 import socket
 from types import TracebackType
 from typing import Self
@@ -30,14 +31,18 @@ class Listeners:
     def __getitem__(self, child: str) -> socket.socket:
         return self._sockets[child].listener
 
-    def open(self, child: str) -> None:
-        """Listen for a child that is new.
+    def open(self, *children: str) -> None:
+        """Listen for children that are new: for all of them, or for none.
 
         Raises:
-            SettingsError: a socket cannot be made in the run directory.
+            SettingsError: a socket cannot be made in the run directory; those of the others are gone again.
         """
-        path = self._run_dir.child_socket(child)
-        self._sockets[child] = OwnSocket(self._run_dir.listen(path), path)
+        with contextlib.ExitStack() as undo:
+            for child in children:
+                path = self._run_dir.child_socket(child)
+                self._sockets[child] = OwnSocket(self._run_dir.listen(path), path)
+                undo.callback(self.close, child)
+            undo.pop_all()
 
     def renew(self, child: str) -> None:
         """Listen anew where the file of the socket is gone; for a child that begins a new life.

@@ -163,7 +163,9 @@ class Operator:
         """Add the children and groups of a TOML text; return their names once they are settled.
 
         Raises:
-            SettingsProblems: something in the text cannot be used; nothing was added.
+            SettingsError: something in the text cannot be used, or a new child cannot be given its socket; nothing was
+                added.
+            UsageError: it cannot be read now, or the tree is stopping; nothing was added.
         """
         async with self._changing_settings:
             before = self.tree.settings
@@ -190,7 +192,7 @@ class Operator:
 
         Raises:
             SettingsProblems: they cannot be used.
-            UsageError: there is nothing to read again.
+            UsageError: there is nothing to read again, or it cannot be read now.
         """
         async with self._changing_settings:
             return (await self._read_again())[1]
@@ -199,8 +201,9 @@ class Operator:
         """Read the settings again and change what is different; return what was changed, once it is settled.
 
         Raises:
-            SettingsProblems: they cannot be used; nothing was changed.
-            UsageError: there is nothing to read again, or the tree is stopping.
+            SettingsError: they cannot be used, or a new child cannot be given its socket; nothing was changed.
+            UsageError: there is nothing to read again, it cannot be read now, or the tree is stopping; nothing was
+                changed.
         """
         with nullcontext() if self._notify is None else self._notify.reloading():
             return await self._reload()
@@ -208,8 +211,6 @@ class Operator:
     async def _reload(self) -> Plan:
         async with self._changing_settings:
             settings, plan = await self._read_again()
-            if self._machine.is_stopping:
-                raise UsageError("not reloaded: the tree is stopping")
             await self._gone(plan.names("add"))
             self.tree.follow_plan(settings, plan)
         await self._gone(plan.names("remove"))

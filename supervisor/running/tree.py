@@ -14,6 +14,7 @@ import trio
 
 from actors.runtime.process.logs import get_logger
 from protocols.control.messages import Start
+from protocols.errors import UsageError
 from supervisor.control.status import TreeStatus
 from supervisor.machine.actions import (
     Action,
@@ -130,17 +131,24 @@ class Tree:
             strangers_ended=self.children.strangers_ended,
         )
 
-    def add(self, spec: ChildSpec | GroupSpec) -> None:
-        """Add a child or group; what is wrong with it was found before."""
-        if isinstance(spec, ChildSpec):
-            self.children.expect(spec.name)
-        self.apply(self.machine.add(spec, now_s=trio.current_time()))
-
     def follow_plan(self, settings: Settings, plan: Plan) -> None:
-        """Change what is different between the settings now and new ones; the rest goes on untouched."""
+        """Change what is different between the settings now and new ones; the rest goes on untouched.
+
+        Args:
+            settings: checked ones.
+            plan: made from the settings now and these; the tree has nobody by the names that it adds.
+
+        Raises:
+            SettingsError: a new child cannot be given its socket; nothing was changed.
+            UsageError: the tree is stopping; nothing was changed.
+        """
+        if self.machine.is_stopping:
+            raise UsageError("nothing was changed: the tree is stopping")
         specs: dict[str, ChildSpec | GroupSpec] = {group.name: group for group in settings.groups}
         specs |= {child.name: child for child in settings.children}
-        # First of all: a child that is started by what follows gets the new secrets and flags.
+        # All that can fail comes first: half a plan would count as carried out, and no later reload would complete it.
+        self.children.expect(*(name for name in plan.names("add") if isinstance(specs[name], ChildSpec)))
+        # And then these: a child that is started by what follows gets the new secrets and flags.
         self.settings = settings
         for secret in settings.secrets.values():
             self.records.redaction.learn(secret)
@@ -149,7 +157,7 @@ class Tree:
             if change.kind == "remove":
                 self.apply(self.machine.remove(change.name, now_s=now_s))
             elif change.kind == "add":
-                self.add(specs[change.name])
+                self.apply(self.machine.add(specs[change.name], now_s=now_s))
             elif change.name == "supervisor":
                 self.apply(self.machine.set_flags(settings.flags, now_s=now_s))
             elif change.kind in {"restart", "adjust"}:
