@@ -7,13 +7,11 @@ import signal
 from pathlib import Path
 from typing import Final
 
+from actors.runtime.process.lifeline import MARK, memory_mark
 from actors.runtime.process.logs import get_logger
 
 PR_SET_CHILD_SUBREAPER: Final = 36
 """`prctl` option, from <linux/prctl.h>: orphans below this process become its children, not those of PID 1."""
-
-MARK: Final = "UPBITD_TREE"
-"""Variable that every process of the tree inherits, and what it starts too unless it takes care not to."""
 
 
 def mark_environment() -> str:
@@ -38,7 +36,8 @@ class Strangers:
     """
 
     def __init__(self, mark: str) -> None:
-        self._mark = f"{MARK}={mark}".encode()
+        self._variable = f"{MARK}={mark}".encode()
+        self._memory = f" {memory_mark(mark)}\n".encode()
         self._tried: set[int] = set()
         self._before = own_children()
         self.ended = 0
@@ -86,8 +85,12 @@ class Strangers:
         return True
 
     def _is_marked(self, pid: int) -> bool:
+        """Say whether a process is of this tree: a program that was started in it, or a fork of an actor."""
+        place = Path(f"/proc/{pid}")
         try:
-            return self._mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            if self._variable in (place / "environ").read_bytes().split(b"\0"):
+                return True
+            return self._memory in (place / "maps").read_bytes()
         except OSError:
             return False
 

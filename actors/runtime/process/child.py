@@ -15,6 +15,7 @@ from actors.runtime.process.lifeline import (
     arm_parent_death_signal,
     detach_from_terminal,
     end_by_sigterm,
+    keep_mark,
     set_signals,
     use_output,
 )
@@ -97,6 +98,7 @@ def enter(
     use_output(stdout.take(), stderr.take())
     stacks = dump.take()
     set_signals(stacks)
+    keep_mark()  # Before the title.
     from actors.runtime.process.black_box import map_box  # noqa: PLC0415 - after the lifeline
 
     writer = map_box(box.take())

@@ -7,6 +7,7 @@ Every line here keeps a child from outliving its supervisor, from reading the su
 import ctypes
 import faulthandler
 import fcntl
+import mmap
 import os
 import signal
 from types import FrameType
@@ -16,6 +17,12 @@ from protocols.control.exit_codes import EXIT_FAILED, EXIT_ORPHANED
 
 PR_SET_PDEATHSIG: Final = 1
 """`prctl` option, from <linux/prctl.h>: the signal to send to this process when its parent's thread ends."""
+
+MARK: Final = "UPBITD_TREE"
+"""Variable that every process of the tree inherits, and what it starts too unless it takes care not to."""
+
+PROT_NONE: Final = 0
+"""From <sys/mman.h>; `mmap` has no name for it."""
 
 
 def arm_parent_death_signal(parent_pid: int) -> None:
@@ -31,6 +38,38 @@ def arm_parent_death_signal(parent_pid: int) -> None:
         raise OSError(code, f"prctl(PR_SET_PDEATHSIG): {os.strerror(code)}")
     if os.getppid() != parent_pid:
         os._exit(EXIT_ORPHANED)
+
+
+def memory_mark(mark: str) -> str:
+    """Return the name of the memory that marks a fork, as proc_pid_maps(5) shows it at the end of a line."""
+    return f"/memfd:{MARK}={mark} (deleted)"
+
+
+def keep_mark() -> None:
+    """Mark this process and all its forks by a piece of memory too; a process of no tree stays as it is.
+
+    The kernel shows the environment as it was at the start of a program, and the title of a process is written over
+    just that. So a program that is started by an actor has the variable, and a fork of the actor has this memory.
+    Nobody uses it, and it takes none: what counts is its name. It cannot be lost but on purpose.
+
+    Raises:
+        OSError: no descriptor or memory is left.
+    """
+    mark = os.environ.get(MARK)
+    if mark is None:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *(ctypes.c_int,) * 3, ctypes.c_long)
+    fd = os.memfd_create(f"{MARK}={mark}", os.MFD_CLOEXEC)
+    try:
+        # Not an `mmap.mmap`: that would hold a descriptor, and end with the interpreter.
+        address = libc.mmap(None, mmap.PAGESIZE, PROT_NONE, mmap.MAP_PRIVATE, fd, 0)
+        code = ctypes.get_errno()
+    finally:
+        os.close(fd)
+    if address == ctypes.c_void_p(-1).value:
+        raise OSError(code, f"mmap: {os.strerror(code)}")
 
 
 def arm_dead_man(seconds: float) -> None:

@@ -35,6 +35,42 @@ print(strangers.sweep({known.pid}) == [], strangers.ended)
     assert run(program) == ["True 1", "True 1"]
 
 
+FORK = """
+import sys, time
+from setproctitle import setproctitle
+from actors.runtime.process.lifeline import keep_mark
+
+keep_mark()
+setproctitle("upbitd: a")
+pid = os.fork()
+if pid == 0:
+    time.sleep(600)
+print(pid, flush=True)
+"""
+
+
+def test_as_pid_1_it_ends_a_fork_of_its_own_actor_and_not_one_of_another_trees() -> None:
+    program = f"""
+import sys
+from pathlib import Path
+
+def left_by(mark):
+    program = [sys.executable, "-c", "import os" + {FORK!r}]
+    actor = subprocess.Popen(program, stdout=subprocess.PIPE, env={{**os.environ, "UPBITD_TREE": mark}})
+    pid = int(actor.stdout.readline())
+    actor.wait()
+    return pid
+
+ours, theirs = left_by(os.environ["UPBITD_TREE"]), left_by("another")
+print([set(Path("/proc", str(pid), "environ").read_bytes()) for pid in (ours, theirs)])
+os.getpid = lambda: 1
+print(strangers.sweep({{known.pid, marked.pid}}) == [ours], strangers.ended, theirs in own_children())
+for pid in {{theirs, ours}} & own_children():
+    os.kill(pid, 9)
+"""
+    assert run(program) == ["[{0}, {0}]", "True 1 True"]
+
+
 def test_as_pid_1_it_collects_strangers_that_have_ended() -> None:
     program = """
 os.getpid = lambda: 1

@@ -82,3 +82,28 @@ def test_a_stranger_that_is_left_does_not_hold_up_the_stop(orphaning: tuple[Serv
     stranger = adopted(running)
     assert running.end() == 0
     wait_reaped(stranger)  # The kernel ends what is left in a PID namespace.
+
+
+@pytest.mark.parametrize("start_method", ["forkserver", "spawn"])
+def test_a_fork_that_an_actor_left_behind_is_ended_though_its_title_covers_the_environment(
+    tmp_path: Path, start_method: str
+) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    held = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    settings = (
+        f'[supervisor]\nstart_method = "{start_method}"\nheartbeat_s = 0.05\n'
+        '[[child]]\nname = "a"\nstart = "tests.supervisor.service.forking_actor:run"\n'
+        f'settings.fifo = "{fifo}"\n'
+    )
+    try:
+        with service(tmp_path, settings, wrapper=NAMESPACE) as running:
+            running.wait_for("STATUS=1 of 1 ready")
+            pid = int(os.read(held, 20))
+            assert select.select([held], [], [], LIMIT_S)[0], running.log
+            assert os.read(held, 20) == b""  # Nobody holds it any more.
+            assert running.end() == 0
+            (told,) = [line for line in running.log.splitlines() if '"stranger.ended"' in line]
+            assert f'"child_pid":{pid},' in told or f'"child_pid":{pid}}}' in told
+    finally:
+        os.close(held)
