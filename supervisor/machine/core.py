@@ -82,6 +82,10 @@ class Core(abc.ABC):
         """Whether there is a child or group of this name."""
         return name in self.children or (name in self.groups and name != ROOT)
 
+    def has(self, member: Member) -> bool:
+        """Whether this very member is still there: one that was added after it, by the same name, is another."""
+        return member in (self.children.get(member.name), self.groups.get(member.name))
+
     def _members(self, group: GroupRecord) -> list[Member]:
         return [self._any(name) for name in group.members]
 

@@ -4,10 +4,10 @@ Orders on different members run side by side. Those on the same member wait for 
 because another one runs. A stop of the whole tree waits for nobody, and ends the waiting of all others.
 """
 
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
 
 import trio
 
@@ -15,6 +15,7 @@ from protocols.errors import UsageError
 from supervisor.control.status import TreeStatus
 from supervisor.machine.actions import Action
 from supervisor.machine.machine import Machine
+from supervisor.machine.members import Member
 from supervisor.machine.states import State
 from supervisor.records.crash_reports import CrashReport, Losses
 from supervisor.records.log_collector import Follower
@@ -43,8 +44,9 @@ class Operator:
         self.tree = tree
         self._reread = reread
         self._notify = notify
-        self._turns: defaultdict[str, trio.Lock] = defaultdict(trio.Lock)
-        self._stops: defaultdict[str, int] = defaultdict(int)
+        # By member and not by name: what was ordered of one that was removed is no business of the next of its name.
+        self._turns: WeakKeyDictionary[Member, trio.Lock] = WeakKeyDictionary()
+        self._stops: WeakKeyDictionary[Member, int] = WeakKeyDictionary()
         self._changing_settings = trio.Lock()
 
     @property
@@ -123,41 +125,45 @@ class Operator:
 
         It waits for no order that came before, and none of those that wait is carried out after it.
         """
+        member = self._machine.member(name)
         self.tree.apply(self._machine.stop_member(name, now_s=trio.current_time()))
-        self._stops[name] += 1
-        return await self._settled(name)
+        self._stops[member] = self._stops.get(member, 0) + 1
+        return await self._settled(member)
 
     async def _order(self, name: str, order: Callable[..., list[Action]]) -> str:
-        self._machine.member(name)
-        stops = self._stops[name]
-        async with self._turns[name]:
-            if self._stops[name] == stops:
+        member = self._machine.member(name)
+        stops = self._stops.get(member, 0)
+        async with self._turn(member):
+            if self._machine.has(member) and self._stops.get(member, 0) == stops:
                 self.tree.apply(order(name, now_s=trio.current_time()))
-            return await self._settled(name)
+            return await self._settled(member)
 
-    async def _settled(self, name: str) -> str:
+    def _turn(self, member: Member) -> trio.Lock:
+        """Return what orders on the same member wait for."""
+        return self._turns.setdefault(member, trio.Lock())
+
+    async def _settled(self, member: Member) -> str:
         """Wait until a member is no longer on its way, or the tree stops; return its state then."""
         while not self._machine.is_stopping:
-            if not self._machine.knows(name):
+            if not self._machine.has(member):
                 return "removed"
-            if not self._is_on_its_way(name):
-                return self._machine.member(name).state.value
+            if not self._is_on_its_way(member):
+                return member.state.value
             await self.tree.wait_changed()
         return "stopping"
 
-    def _is_on_its_way(self, name: str) -> bool:
+    def _is_on_its_way(self, member: Member) -> bool:
         """Whether something is being done that the state of a member still waits for.
 
         One that waits for a sibling that is parked may wait for ever, and is settled as far as anybody can tell.
         """
-        member = self._machine.member(name)
         if member.state in _ON_ITS_WAY:
             return True
         if member.state is State.PENDING:
             return any(child.state in _ON_ITS_WAY for child in self._machine.children.values())
         group = member.spec.group
         waits_for_group = member.state is State.STOPPED and not member.is_held and group != ROOT
-        return waits_for_group and self._is_on_its_way(group)
+        return waits_for_group and self._is_on_its_way(self._machine.member(group))
 
     async def add(self, text: str, group: str) -> list[str]:
         """Add the children and groups of a TOML text; return their names once they are settled.
@@ -171,21 +177,20 @@ class Operator:
             before = self.tree.settings
             settings = await self._checked(lambda: add_to(before, text, group=group))
             plan = make_plan(before, settings)
-            await self._gone(plan.names("add"))
-            self.tree.follow_plan(settings, plan)
-        names = plan.names("add")
-        for name in names:
-            await self._settled(name)
-        return names
+            added = await self._follow(settings, plan)
+        for member in added:
+            await self._settled(member)
+        return plan.names("add")
 
     async def remove(self, name: str) -> None:
         """Stop a child or group and forget it, with all that belongs to it."""
-        self._machine.member(name)
-        async with self._turns[name]:
+        member = self._machine.member(name)
+        async with self._turn(member):
             async with self._changing_settings:
-                self.tree.settings = self.tree.settings.without(name)
-                self.tree.apply(self._machine.remove(name, now_s=trio.current_time()))
-            await self._gone([name])
+                if self._machine.has(member):  # Else somebody else has removed it while this waited.
+                    self.tree.settings = self.tree.settings.without(name)
+                    self.tree.apply(self._machine.remove(name, now_s=trio.current_time()))
+            await self._gone(member)
 
     async def plan(self) -> Plan:
         """Read the settings again and say what `reload` would change.
@@ -211,20 +216,28 @@ class Operator:
     async def _reload(self) -> Plan:
         async with self._changing_settings:
             settings, plan = await self._read_again()
-            await self._gone(plan.names("add"))
-            self.tree.follow_plan(settings, plan)
-        await self._gone(plan.names("remove"))
-        for name in plan.names("add", "restart"):
-            await self._settled(name)
+            removed = self._members(plan.names("remove"))
+            started = await self._follow(settings, plan)
+        for member in removed:
+            await self._gone(member)
+        for member in started:
+            await self._settled(member)
         return plan
 
-    async def _gone(self, names: list[str]) -> None:
-        """Wait until what was removed is no longer there; what is added may have the name of one that still stops."""
-        while any(map(self._machine.knows, names)) and not self._machine.is_stopping:
+    async def _follow(self, settings: Settings, plan: Plan) -> list[Member]:
+        """Carry out a plan; return those that start by it. What is added may have the name of one that still stops."""
+        while any(map(self._machine.knows, plan.names("add"))) and not self._machine.is_stopping:
             await self.tree.wait_changed()
-        for kept in (self._turns, self._stops):
-            for name in [name for name in kept if not self._machine.knows(name)]:
-                del kept[name]
+        self.tree.follow_plan(settings, plan)
+        return self._members(plan.names("add", "restart"))
+
+    async def _gone(self, member: Member) -> None:
+        """Wait until a member that was removed is no longer there, or the tree stops."""
+        while self._machine.has(member) and not self._machine.is_stopping:
+            await self.tree.wait_changed()
+
+    def _members(self, names: list[str]) -> list[Member]:
+        return [self._machine.member(name) for name in names]
 
     async def _read_again(self) -> tuple[Settings, Plan]:
         if self._reread is None:

@@ -1,5 +1,6 @@
 """Orders on a running tree."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from trio.testing import wait_all_tasks_blocked
 from protocols.errors import SettingsError, UsageError
 from supervisor.running import operator as operator_module
 from supervisor.specs.settings import Settings
-from supervisor.specs.spec import GroupSpec
-from tests.supervisor.running.bodiless import bodiless_tree, child, settings_of
+from supervisor.specs.spec import ChildSpec, GroupSpec
+from tests.supervisor.running.bodiless import NORMAL, BodilessTree, bodiless_tree, child, settings_of
 
 
 @pytest.fixture
@@ -106,3 +107,134 @@ async def test_a_change_for_which_the_tree_is_stopped_meanwhile_changes_nothing(
             made.operator.ask_to_stop()
         assert refusals == ["nothing was changed: the tree is stopping"]
         assert made.tree.settings is without
+
+
+# A name that is removed and added again before those who wait for the removal have their turn. In a real tree chance
+# decides who wakes first; here both happen in one step.
+
+
+def replace_at_once(made: BodilessTree, spec: ChildSpec | GroupSpec, *ends: str) -> None:
+    """Let children that are being stopped end, and add another member of the same name in the same moment."""
+    for name in ends:
+        made.apply("exited", name, NORMAL)
+    assert not made.tree.machine.knows(spec.name)
+    if isinstance(spec, ChildSpec):
+        made.tree.children.expect(spec.name)
+    made.apply("add", spec)
+
+
+async def test_a_removal_is_done_also_when_the_name_is_added_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    async def remove(made: BodilessTree) -> None:
+        await made.operator.remove("a")
+        done.append("a")
+
+    async with (
+        bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made,
+        trio.open_nursery() as nursery,
+    ):
+        for _ in range(2):
+            nursery.start_soon(remove, made)
+        await wait_all_tasks_blocked()
+        assert (done, made.states()["a"]) == ([], "stopping")
+        replace_at_once(made, child("a"), "a")
+        await wait_all_tasks_blocked()
+        assert done == ["a", "a"]
+        assert made.states() == {"b": "ready", "a": "starting"}
+
+
+async def test_a_removal_of_a_group_is_done_also_when_its_name_is_added_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = trio.Event()
+
+    async def remove(made: BodilessTree) -> None:
+        await made.operator.remove("g")
+        done.set()
+
+    settings = settings_of(GroupSpec(name="g"), child("a", group="g"))
+    async with bodiless_tree(settings, tmp_path, monkeypatch) as made, trio.open_nursery() as nursery:
+        nursery.start_soon(remove, made)
+        await wait_all_tasks_blocked()
+        replace_at_once(made, GroupSpec(name="g"), "a")
+        await wait_all_tasks_blocked()
+        assert done.is_set()
+        assert made.tree.machine.knows("g")
+
+
+@pytest.mark.usefixtures("without_threads")
+async def test_a_reload_that_removed_somebody_ends_also_when_the_name_is_added_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[list[str]] = []
+
+    async def reload(made: BodilessTree) -> None:
+        done.append((await made.operator.reload()).names("remove"))
+
+    async with bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made:
+        made.written = settings_of(child("b"))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reload, made)
+            await wait_all_tasks_blocked()
+            assert (done, made.states()["a"]) == ([], "stopping")
+            replace_at_once(made, child("a"), "a")
+            await wait_all_tasks_blocked()
+            assert done == [["a"]]
+
+
+async def test_orders_of_a_member_that_is_removed_leave_the_next_one_of_its_name_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One restart is under way, one waits for its turn, and then the member is removed and added again."""
+    reached: list[str] = []
+
+    async def restart(made: BodilessTree) -> None:
+        reached.append(await made.operator.restart("a"))
+
+    async with (
+        bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made,
+        trio.open_nursery() as nursery,
+    ):
+        for _ in range(2):
+            nursery.start_soon(restart, made)
+        await wait_all_tasks_blocked()
+        made.apply("remove", "a")
+        replace_at_once(made, child("a"), "a")
+        await wait_all_tasks_blocked()
+        assert reached == ["removed", "removed"]
+        assert made.states() == {"b": "ready", "a": "starting"}
+
+
+async def test_an_order_on_a_new_member_does_not_wait_for_those_on_the_last_one_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made:
+        old = made.tree.machine.member("a")
+        async with made.operator._turn(old):
+            made.apply("remove", "a")
+            replace_at_once(made, child("a"), "a")
+            made.apply("ready", "a")
+            made.apply("stop_member", "a")
+            made.apply("exited", "a", NORMAL)
+            assert made.states()["a"] == "stopped"
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(made.operator.start_member, "a")
+                await wait_all_tasks_blocked()
+                assert made.states()["a"] == "starting"
+                made.apply("ready", "a")
+
+
+async def test_nothing_is_kept_of_orders_on_members_that_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made.operator.stop_member, "a")
+            await wait_all_tasks_blocked()
+            made.apply("exited", "a", NORMAL)
+        await made.operator.remove("a")
+        gc.collect()
+        assert (len(made.operator._turns), len(made.operator._stops)) == (0, 0)
