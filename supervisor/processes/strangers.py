@@ -53,7 +53,10 @@ class Strangers:
         One that does not end at once is collected by a later sweep; its end is told by SIGCHLD.
         """
         ended = []
-        strangers = own_children() - known
+        try:
+            strangers = own_children() - known
+        except OSError:
+            return []  # No descriptor is left to look with; the next sweep finds them.
         self._tried &= strangers  # A number may come back.
         for pid in strangers:
             if _collect(pid):

@@ -134,3 +134,15 @@ print(strangers.sweep({known.pid}), foreign.pid in own_children(), strangers.end
         "True",
         "[] False 1 1",
     ]
+
+
+def test_without_a_descriptor_to_look_with_it_finds_them_at_the_next_sweep() -> None:
+    program = """
+import resource
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+print(strangers.sweep({known.pid}))
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+print(sorted(strangers.sweep({known.pid})) == sorted((marked.pid, foreign.pid)))
+"""
+    assert run(program) == ["[]", "True"]
