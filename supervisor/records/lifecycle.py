@@ -20,8 +20,10 @@ ROTATE_BYTES: Final = 16 * 1024 * 1024
 class Lifecycle:
     """Appends events; every line is written with one system call and is on its way before the next decision.
 
+    The file may be a pipe with a name. A reader that reads no more holds up nothing: what finds no room is lost.
+
     Raises:
-        SettingsError: the file cannot be opened.
+        SettingsError: the file cannot be opened, or is a pipe that nobody reads.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class Lifecycle:
         try:
             self._fd = self._open()
         except OSError as error:
-            raise SettingsError(
-                f"lifecycle events cannot be written to {path}: {error.strerror}; choose another file"
-            ) from error
+            problem = f"{error.strerror}; choose another file"
+            if error.errno == errno.ENXIO and path.is_fifo():
+                problem = "nobody reads this pipe; start its reader first, or choose a file"
+            raise SettingsError(f"lifecycle events cannot be written to {path}: {problem}") from error
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Without O_NONBLOCK a pipe would hold up the whole supervisor; for a file it means nothing.
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
 
     def write(
         self, event: str, *, child: str | None, pid: int | None, at_ns: int | None = None, **fields: object
@@ -68,14 +72,17 @@ class Lifecycle:
                 self._rotate()
             self._append(line)
         except OSError as error:
-            # A full disk must not end the tree: the same facts are in the log.
+            # A full disk, or a pipe that nobody reads, must not end the tree: the same facts are in the log.
             self._lost += 1
             get_logger(actor="supervisor").error("lifecycle.lost", lost=self._lost, error=str(error))
 
     def _append(self, line: bytes) -> None:
         """Write a line; one that follows half a line begins a new one."""
         whole = b"\n" + line if self._is_torn else line
-        self._is_torn = os.write(self._fd, whole) < len(whole)
+        try:
+            self._is_torn = os.write(self._fd, whole) < len(whole)
+        except BlockingIOError as error:
+            raise OSError(error.errno, "the pipe is full; its reader does not read") from None
         if self._is_torn:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

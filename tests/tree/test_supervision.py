@@ -219,6 +219,16 @@ def test_a_file_for_events_that_cannot_be_opened_is_one_line_and_exit_code_2(tmp
     ]
 
 
+def test_a_pipe_for_events_that_nobody_reads_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    config, fifo = tmp_path / "upbitd.toml", tmp_path / "fifo"
+    config.write_text(children("idle"))
+    os.mkfifo(fifo)
+    done = upbitd("run", "-c", str(config), "--run-dir", str(tmp_path / "run"), "--events", str(fifo))
+    assert done.returncode == 2
+    problem = "nobody reads this pipe; start its reader first, or choose a file"
+    assert done.stderr.splitlines() == [f"upbitd: lifecycle events cannot be written to {fifo}: {problem}"]
+
+
 def test_a_run_directory_whose_path_is_not_utf_8_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     config = tmp_path / "upbitd.toml"
     config.write_text(children("idle"))
