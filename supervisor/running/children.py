@@ -109,7 +109,7 @@ class Children:
         try:
             self._listeners.renew(start.name)
         except SettingsError as error:
-            self._log.warning("child.socket_gone", child=start.name, error=str(error))
+            self._log.warning("run_dir.socket_gone", child=start.name, error=str(error))
         try:
             life.begin(start, self._listeners[start.name])
         except OSError as error:

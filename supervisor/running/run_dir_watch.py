@@ -109,7 +109,7 @@ class RunDirWatch:
         for name in unreachable:
             if name not in self._unreachable:
                 todo = f"nothing new can attach to it; `upbitd restart {name}` makes a new one"
-                self._tree.log.error("child.socket_gone", child=name, what_to_do=todo)
+                self._tree.log.error("run_dir.socket_gone", child=name, what_to_do=todo)
         self._unreachable = unreachable
 
     def _set_trouble(self, trouble: str) -> None:

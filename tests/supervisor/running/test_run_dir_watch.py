@@ -90,7 +90,7 @@ async def test_a_directory_that_is_gone_is_made_again_and_commands_reach_the_tre
         shutil.rmtree(own.run_dir.path)
         assert own.look() == []
         assert not own.run_dir.path.exists()  # Whoever removes it may be at it still.
-        assert own.look() == [("run_dir.made_again", ""), ("child.socket_gone", "a"), ("child.socket_gone", "b")]
+        assert own.look() == [("run_dir.made_again", ""), ("run_dir.socket_gone", "a"), ("run_dir.socket_gone", "b")]
         assert stat.S_IMODE(own.run_dir.path.stat().st_mode) == 0o700
         assert await own.pid_answered() == tree_status().pid
         with pytest.raises(Exception, match="another supervisor"), open_run_dir(own.run_dir.path).locked():
@@ -119,7 +119,7 @@ async def test_a_control_socket_that_was_removed_is_made_again(tmp_path: Path) -
 async def test_a_child_that_begins_anew_has_a_socket_again(tmp_path: Path) -> None:
     async with rig(tmp_path) as own:
         own.run_dir.child_socket("a").unlink()
-        assert own.look() == [("child.socket_gone", "a")]
+        assert own.look() == [("run_dir.socket_gone", "a")]
         before = own.listeners["b"]
         for name in ("a", "b"):
             own.listeners.renew(name)
@@ -179,4 +179,4 @@ def test_a_real_tree_can_be_reached_again_and_a_restart_gives_a_child_its_socket
         assert tree.finish() == 0
         assert list(tree.run_dir.glob("*.sock")) == []
     events = [json.loads(line)["event"] for line in tree.log.splitlines()]
-    assert events.count("run_dir.made_again") == events.count("child.socket_gone") == 1
+    assert events.count("run_dir.made_again") == events.count("run_dir.socket_gone") == 1
