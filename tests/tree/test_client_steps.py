@@ -6,6 +6,7 @@ market that is wanted now, and it is the next one of its topic. 0 lost, 0 double
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ import pytest
 import trio
 
 from actors.client import GapReport, Subscription, WebSocketClient
+from actors.client.errors import WebSocketConnectionError
 from actors.client.wishes import Key
 from protocols.upbit.messages import CANDLE_UNITS
 from protocols.upbit.requests import topics_asked
@@ -276,7 +278,9 @@ class Walk:
         try:
             listed: set[str] = set()
             for _ in range(int(SETTLE_S / 0.2)):
-                listed = await _listed(asking)
+                # The walk's last step may have been the end of the connection; its error says to ask again.
+                with contextlib.suppress(WebSocketConnectionError):
+                    listed = await _listed(asking)
                 if listed == wanted - private:
                     break
                 await self.sleep(0.2)
