@@ -11,7 +11,7 @@ from supervisor.control.messages import Command
 from supervisor.records.story import printable
 
 ANSWER_S: Final = 3.0
-"""A dump takes less than a second."""
+"""A dump takes about a second at most."""
 
 
 @click.command()
