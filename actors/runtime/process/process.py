@@ -162,6 +162,7 @@ async def _run_actor(
     # What was imported stays for good; the collector need not look at it again.
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+    gc.enable()  # `enter` stopped it for the imports.
     progress = Progress()
     actor = _actor_of(start, control, redaction, counters, progress=progress, note=note_into(box))
     listener.setblocking(False)

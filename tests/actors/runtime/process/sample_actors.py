@@ -1,6 +1,7 @@
 """Actors that end in every way, and that print and log, given by import path."""
 
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -15,12 +16,21 @@ import trio
 
 from protocols.errors import ExchangeRefused, HandshakeRefused, SettingsError
 
+COLLECTED_WHILE_IMPORTED = gc.isenabled()
+
 
 class Given(msgspec.Struct, frozen=True):
     number: int = 0
 
 
 async def idle(actor: Any) -> None:
+    actor.ready()
+    await trio.sleep_forever()
+
+
+async def tells_of_the_collector(actor: Any) -> None:
+    actor.counters.set("while imported", int(COLLECTED_WHILE_IMPORTED))
+    actor.counters.set("while running", int(gc.isenabled()))
     actor.ready()
     await trio.sleep_forever()
 

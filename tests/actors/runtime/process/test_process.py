@@ -30,6 +30,15 @@ def test_an_actor_that_runs_beats_and_ends_when_it_is_told_to(tmp_path: Path) ->
         assert process.ended() == EXIT_OK
 
 
+def test_the_collector_lets_imports_alone_and_works_once_the_actor_runs(tmp_path: Path) -> None:
+    with entered(tmp_path) as process:
+        process.start("tells_of_the_collector")
+        process.until(lambda: process.box().counters.get("while running") == 1)
+        assert process.box().counters["while imported"] == 0
+        process.stop()
+        assert process.ended() == EXIT_OK
+
+
 def test_sigterm_stops_it_as_a_message_does_and_its_end_tells_that_it_was_not_asked(tmp_path: Path) -> None:
     with entered(tmp_path) as process:
         process.start("slow_to_stop")
