@@ -25,6 +25,8 @@ if _hides_rich:
 
 LEVELS: Final[dict[str, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
+_NUMBERS: Final = (*LEVELS.values(), logging.CRITICAL)
+
 MASK: Final = "***"
 _SECRET_KEYS: Final = frozenset({"access_key", "secret_key", "authorization", "token"})
 _BEARER: Final = re.compile(r"(?i)\bbearer\s+[A-Za-z0-9._~+/=-]+")
@@ -33,6 +35,12 @@ _SHORTEST_SECRET: Final = 4
 """A shorter value would mask half of every line; keys of the exchange have 40 characters."""
 
 STDERR_FD: Final = 2
+
+MAX_DEPTH: Final = 12
+"""So many tables and lists within one another are shown; a thousand would be too deep for the interpreter."""
+
+MAX_BITS: Final = 4096
+"""Python refuses to write an integer of more than 4300 decimal digits, some 14,000 bits; hexadecimal has no limit."""
 
 Fields = MutableMapping[str, Any]
 
@@ -68,23 +76,49 @@ class Redaction:
             text = _JWT.sub(MASK, text)
         return text
 
-    def value(self, value: Any) -> Any:  # noqa: ANN401 - whatever was logged
-        """Return the value with every string inside masked; odd objects become their masked `repr`."""
+    def value(self, value: Any, *, within: tuple[int, ...] = ()) -> Any:  # noqa: ANN401 - whatever was logged
+        """Return the value with every string inside masked; odd objects become their masked `repr`.
+
+        It never raises: of what cannot be shown the type is named, and the rest stands.
+
+        Args:
+            value: whatever was logged.
+            within: which tables and lists it stands in, the outermost first, by their `id`.
+        """
+        try:
+            return self._shown(value, within)
+        except Exception as failure:  # noqa: BLE001 - how an object shows itself is other people's code
+            return _named(value, f"which cannot be shown: {type(failure).__name__}")
+
+    def _shown(self, value: Any, within: tuple[int, ...]) -> Any:  # noqa: ANN401 - whatever was logged
         if isinstance(value, str):
-            return self.text(value)
+            return self.text(str.__str__(value))
+        if isinstance(value, int) and value.bit_length() > MAX_BITS:
+            return hex(value)
         if value is None or isinstance(value, bool | int | float):
             return value
+        if not isinstance(value, Mapping | list | tuple | set | frozenset):
+            return self.text(repr(value))
+        # Not the `repr` of these two: it would show what stands under the key of a secret.
+        if id(value) in within:
+            return _named(value, "within itself")
+        if len(within) == MAX_DEPTH:
+            return _named(value, "too deep to be shown")
+        within = (*within, id(value))
         if isinstance(value, Mapping):
-            return self.fields(value)
-        if isinstance(value, list | tuple | set | frozenset):
-            return [self.value(item) for item in value]
-        return self.text(repr(value))
+            return self._table(value, within)
+        return [self.value(item, within=within) for item in value]
 
-    def fields(self, fields: Mapping[Any, Any]) -> dict[str, Any]:
+    def _table(self, table: Mapping[Any, Any], within: tuple[int, ...]) -> dict[str, Any]:
+        shown = {}
+        for key, value in table.items():
+            name = self.text(_text_of(key, str))
+            shown[name] = MASK if name.lower() in _SECRET_KEYS else self.value(value, within=within)
+        return shown
+
+    def fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Mask the whole value of a key that names a secret, and secrets inside all others."""
-        return {
-            str(key): MASK if str(key).lower() in _SECRET_KEYS else self.value(value) for key, value in fields.items()
-        }
+        return self._table(fields, ())
 
     def __call__(self, _logger: object, _method: str, fields: Fields) -> Fields:
         """Work as a structlog processor; it stands right before the renderer."""
@@ -137,8 +171,20 @@ def get_logger(**fields: object) -> Any:  # noqa: ANN401 - structlog's bound log
     return structlog.get_logger().bind(**fields)
 
 
+def _text_of(value: object, spell: Callable[[object], str] = repr) -> str:
+    """Spell an object, or say that it does not let itself be spelled."""
+    try:
+        return spell(value)
+    except Exception as failure:  # noqa: BLE001 - as above
+        return _named(value, f"which cannot be shown: {type(failure).__name__}")
+
+
+def _named(value: object, what: str) -> str:
+    return f"<{type(value).__name__}, {what}>"
+
+
 def _render(_logger: object, _method: str, fields: Fields) -> bytes:
-    return msgspec.json.encode(fields, enc_hook=repr)
+    return msgspec.json.encode(fields, enc_hook=_text_of)
 
 
 class _Lines:
@@ -154,10 +200,20 @@ class _Lines:
 
 
 class _ToStructlog(logging.Handler):
-    """Passes records of the standard `logging` on."""
+    """Passes records of the standard `logging` on; like any handler of it, it raises nothing into who logs."""
 
     def emit(self, record: logging.LogRecord) -> None:
         fields: dict[str, object] = {"logger": record.name}
         if record.exc_info:
             fields["exc_info"] = record.exc_info
-        structlog.get_logger().log(record.levelno, record.getMessage(), **fields)
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - the text of a message and its arguments are other people's code
+            message = _text_of(record.msg, str)
+            fields["arguments"] = record.args
+        structlog.get_logger().log(_known_level(record.levelno), message, **fields)
+
+
+def _known_level(number: int) -> int:
+    """Round a level of a library's own down to one that structlog has a name for."""
+    return max((known for known in _NUMBERS if known <= number), default=min(_NUMBERS))

@@ -108,7 +108,7 @@ def _report_uncaught(name: str, redaction: Redaction) -> None:
     def report(where: str, error: BaseException) -> None:
         # Masked before it is cut: half a secret would not be found.
         text = redaction.text("".join(traceback.format_exception(error)))
-        log.error("actor.uncaught", where=where, error=repr(error), traceback=cut(text))
+        log.error("actor.uncaught", where=where, error=error, traceback=cut(text))
 
     report_uncaught(report)
 

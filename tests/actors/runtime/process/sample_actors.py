@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import logging
 import os
 import resource
 import signal
@@ -152,6 +153,15 @@ async def talks(actor: Any) -> None:
     actor.log.warning("spoken", key=actor.secrets["KEY"])
     subprocess.run(["echo", "by a program"], check=True)  # noqa: ASYNC221
     subprocess.run(["echo", "by another"], check=True, stdout=sys.stdout)  # noqa: ASYNC221
+
+
+async def has_a_library_that_logs_badly(actor: Any) -> None:
+    """Log by what cannot be written as it was meant, and go on to its end."""
+    logging.getLogger("lib").warning("%d items", "many")
+    logging.getLogger("lib").log(35, "notice")
+    itself: list[Any] = []
+    itself.append(itself)
+    actor.log.warning("odd", itself=itself)
 
 
 async def errs_elsewhere(actor: Any) -> None:

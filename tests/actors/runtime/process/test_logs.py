@@ -33,6 +33,16 @@ def _own_logging() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+class Unshowable:
+    """Fails at whatever shows it."""
+
+    def __repr__(self) -> str:
+        raise ValueError("not yet open")
+
+
+UNSHOWABLE = "<Unshowable, which cannot be shown: ValueError>"
+
+
 def read(capfd: Capture) -> list[dict[str, object]]:
     return [json.loads(line) for line in capfd.readouterr().err.splitlines()]
 
@@ -77,6 +87,67 @@ def test_a_traceback_is_a_field_without_secrets(capfd: Capture) -> None:
     get_logger().error("broken", exc_info=ValueError(SECRET))
     (line,) = read(capfd)
     assert "ValueError: ***" in str(line["exception"])
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "shown"),
+    [
+        ("%d items", ("many",), ["many"]),
+        ("%s and %s", ("one",), ["one"]),
+        ("%(no)s", ({"yes": f"of {SECRET}", "token": "anything"},), {"yes": f"of {MASK}", "token": MASK}),
+        ("%s of %s", (1, Unshowable()), [1, UNSHOWABLE]),
+    ],
+)
+def test_a_message_of_a_library_that_does_not_fit_its_arguments_is_written_beside_them(
+    capfd: Capture, message: str, arguments: tuple[object, ...], shown: object
+) -> None:
+    configure_logs(level="info", redaction=Redaction([SECRET]))
+    logging.getLogger("lib").warning(message, *arguments)
+    (line,) = read(capfd)
+    assert (line["event"], line["arguments"]) == (message, shown)
+    assert (line["level"], line["logger"]) == ("warning", "lib")
+
+
+def test_a_message_of_a_library_that_has_no_text_is_named_by_its_type(capfd: Capture) -> None:
+    configure_logs(level="info", redaction=Redaction())
+    logging.getLogger("lib").warning(Unshowable())
+    (line,) = read(capfd)
+    assert line["event"] == UNSHOWABLE
+
+
+@pytest.mark.parametrize(
+    ("number", "level"), [(1, "debug"), (15, "debug"), (25, "info"), (35, "warning"), (45, "error"), (60, "critical")]
+)
+def test_a_level_of_a_librarys_own_counts_as_the_next_lower_one(capfd: Capture, number: int, level: str) -> None:
+    configure_logs(level="debug", redaction=Redaction())
+    library = logging.getLogger("lib.of_levels")
+    library.setLevel(1)
+    library.log(number, "notice")
+    (line,) = read(capfd)
+    assert (line["event"], line["level"]) == ("notice", level)
+
+
+def test_values_that_cannot_be_shown_cost_a_line_nothing_else(capfd: Capture) -> None:
+    configure_logs(level="info", redaction=Redaction([SECRET]))
+    within: dict[str, object] = {"token": "anything", "price": 1}
+    within["again"] = [within, within]
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    get_logger().info(
+        "x", odd=[1, Unshowable()], table={Unshowable(): 1, "\udc80": 2}, within=within, deep=deep, huge=1 << 20_000
+    )
+    (line,) = read(capfd)
+    assert line["odd"] == [1, UNSHOWABLE]
+    assert line["table"] == {UNSHOWABLE: 1, "?": 2}
+    assert line["within"] == {"token": MASK, "price": 1, "again": ["<dict, within itself>"] * 2}
+    assert "<list, too deep to be shown>" in str(line["deep"])
+    assert line["huge"] == hex(1 << 20_000)
+
+
+def test_one_list_that_stands_twice_beside_itself_is_shown_twice() -> None:
+    levels = [1, 2]
+    assert Redaction().value({"bids": levels, "asks": [levels]}) == {"bids": [1, 2], "asks": [[1, 2]]}
 
 
 def test_a_reader_that_is_gone_does_not_end_the_writer() -> None:

@@ -166,6 +166,14 @@ def test_all_that_is_printed_and_logged_comes_by_its_own_pipes(tmp_path: Path) -
         assert '"key":"***"' in errors[1]
 
 
+def test_a_line_of_the_log_that_cannot_be_written_as_meant_ends_no_actor(tmp_path: Path) -> None:
+    with entered(tmp_path) as process:
+        process.start("has_a_library_that_logs_badly")
+        lines = process.lines()
+        assert process.ended() == EXIT_OK
+        assert [line["event"] for line in lines] == ["%d items", "notice", "odd"]
+
+
 def test_errors_of_threads_and_those_that_cannot_be_raised_are_lines_of_the_log(tmp_path: Path) -> None:
     with entered(tmp_path) as process:
         process.start("errs_elsewhere")
