@@ -7,7 +7,8 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from actors.runtime.settings.hiding import HIDDEN, hidden, is_secret
+from actors.runtime.settings.hiding import hidden
+from protocols.secrecy import MASK, is_secret
 from supervisor.specs.settings import Settings, SettingsProblems
 from supervisor.specs.spec import ADJUSTABLE, ChildSpec, GroupSpec, SupervisorFlags
 
@@ -157,5 +158,5 @@ def _shown(key: str, value: object) -> str:
     """Spell a value for people; plans go to the log and onto screens, so a secret is hidden already here."""
     if value is None:
         return "not set"
-    text = HIDDEN if is_secret(key) else msgspec.json.encode(hidden(value)).decode()
+    text = MASK if is_secret(key) else msgspec.json.encode(hidden(value)).decode()
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."

@@ -7,13 +7,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from protocols.secrecy import MASK, is_secret
+
 _ID_DIGITS: Final = 12
-_SECRET_NAMES: Final = frozenset({"secret_key", "secret", "token", "authorization", "password"})
 _KEY_NAMES: Final = frozenset({"access_key"})
-_SECRET_IN_QUERY: Final = re.compile(
-    r"(?i)(?P<name>(?:^|[?&])(?:access_key|secret_key|secret|token|authorization|password)=)[^&]*"
-)
-_MASK: Final = "***"
+_PARAMETER: Final = re.compile(r"(?:^|(?<=[?&]))(?P<name>[^=&?]+)=[^&]*")
 
 
 def account_id(access_key: str) -> str:
@@ -32,11 +30,17 @@ def _public(name: str, value: Any) -> Any:  # noqa: ANN401 - plain values, neste
         return {inner: _public(inner, item) for inner, item in value.items()}
     if isinstance(value, list | tuple):
         return [_public(name, item) for item in value]
-    if name in _SECRET_NAMES:
-        return _MASK if value else ""
-    return account_id(value) if name in _KEY_NAMES else value
+    if name in _KEY_NAMES:
+        return account_id(value)
+    if is_secret(name):
+        return MASK if value else ""
+    return value
 
 
 def public_path(path: str) -> str:
     """Return a path with its query, the values of parameters that name a secret masked."""
-    return _SECRET_IN_QUERY.sub(rf"\g<name>{_MASK}", path) if "=" in path else path
+    return _PARAMETER.sub(_public_parameter, path) if "=" in path else path
+
+
+def _public_parameter(parameter: re.Match[str]) -> str:
+    return f"{parameter['name']}={MASK}" if is_secret(parameter["name"]) else parameter[0]

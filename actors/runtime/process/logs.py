@@ -23,12 +23,12 @@ import structlog  # noqa: E402 - after the line above
 if _hides_rich:
     del sys.modules["rich"]
 
+from protocols.secrecy import MASK, is_secret, spellings  # noqa: E402 - as above
+
 LEVELS: Final[dict[str, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 _NUMBERS: Final = (*LEVELS.values(), logging.CRITICAL)
 
-MASK: Final = "***"
-_SECRET_KEYS: Final = frozenset({"access_key", "secret_key", "authorization", "token"})
 _BEARER: Final = re.compile(r"(?i)\bbearer\s+[A-Za-z0-9._~+/=-]+")
 _JWT: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*")
 _SHORTEST_SECRET: Final = 4
@@ -55,19 +55,18 @@ class Redaction:
             self.learn(secret)
 
     def learn(self, secret: str) -> None:
-        """Mask this value too from now on, and each line of it; one that is known already costs a look-up."""
+        """Mask this value too from now on, however it is quoted, and each line of it; a known one costs a look-up."""
         for line in secret.splitlines()[1:] and secret.splitlines():
             self.learn(line)
         if len(secret) < _SHORTEST_SECRET or secret in self._known:
             return
-        self._known.add(secret)
+        self._known |= {_writable(spelling) for spelling in spellings(secret)}
         # The longest first: a secret may begin with another one.
         self._secrets = re.compile("|".join(map(re.escape, sorted(self._known, key=len, reverse=True))))
 
     def text(self, text: str) -> str:
         """Return the text with known secrets, bearer tokens and anything like a JWT masked."""
-        if not text.isascii():  # Names of files may hold what UTF-8 cannot.
-            text = text.encode("utf-8", "replace").decode()
+        text = _writable(text)
         if self._secrets is not None:
             text = self._secrets.sub(MASK, text)
         if "earer" in text or "EARER" in text:
@@ -113,7 +112,7 @@ class Redaction:
         shown = {}
         for key, value in table.items():
             name = self.text(_text_of(key, str))
-            shown[name] = MASK if name.lower() in _SECRET_KEYS else self.value(value, within=within)
+            shown[name] = MASK if is_secret(name) else self.value(value, within=within)
         return shown
 
     def fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,6 +168,11 @@ def are_logs_configured() -> bool:
 def get_logger(**fields: object) -> Any:  # noqa: ANN401 - structlog's bound loggers are made at run time
     """Return a logger that adds `fields` to each line."""
     return structlog.get_logger().bind(**fields)
+
+
+def _writable(text: str) -> str:
+    """Replace what UTF-8 cannot hold; names of files and variables may have such characters."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _text_of(value: object, spell: Callable[[object], str] = repr) -> str:

@@ -2,26 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
-import msgspec
-
-HIDDEN: Final = "***"
-
-_SECRET: Final = re.compile(r"(.*_)?(key|token|secret|password|passphrase)")
-
-_CAPITAL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
-
-def is_secret(key: str) -> bool:
-    """Whether a key says that its value is a secret: `secret_key`, `apiKey`, `access-token`; `keys_file` is none."""
-    return _SECRET.fullmatch(_CAPITAL.sub("_", key).lower().replace("-", "_")) is not None
+from protocols.secrecy import MASK, is_secret, spellings
 
 
 def hidden(value: object) -> object:
     """Return a value of settings to be shown: each secret in its tables, however deep, is `***`."""
     if isinstance(value, Mapping):
-        return {key: HIDDEN if is_secret(str(key)) else hidden(inner) for key, inner in value.items()}
+        return {key: MASK if is_secret(str(key)) else hidden(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [hidden(inner) for inner in value]
     return value
@@ -30,13 +19,13 @@ def hidden(value: object) -> object:
 def hide_values(line: str, table: Mapping[str, Any]) -> str:
     """Hide each secret of a table in a problem, `path: text`, that may quote its values. The path stays as it is."""
     path, colon, text = line.partition(":")
-    spellings = {spelling for value in _secrets(table) for spelling in _spellings(value)} - {""}
-    if not spellings:
+    found = {spelling for value in _secrets(table) for spelling in _spellings(value)} - {""}
+    if not found:
         return line
     # The longer one first, should one secret be part of another one. Whole words only: a secret of one letter would
     # leave nothing of the text.
-    either = "|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))
-    return path + colon + re.sub(rf"(?<!\w)(?:{either})(?!\w)", HIDDEN, text)
+    either = "|".join(map(re.escape, sorted(found, key=len, reverse=True)))
+    return path + colon + re.sub(rf"(?<!\w)(?:{either})(?!\w)", MASK, text)
 
 
 def _secrets(value: object, *, is_within: bool = False) -> Iterator[object]:
@@ -53,6 +42,4 @@ def _secrets(value: object, *, is_within: bool = False) -> Iterator[object]:
 
 def _spellings(value: object) -> set[str]:
     """Return how messages quote a value; a text is found with and without its quotes."""
-    if isinstance(value, str):
-        return {value, repr(value)[1:-1], msgspec.json.encode(value).decode()[1:-1]}
-    return {str(value), repr(value)}
+    return spellings(value) if isinstance(value, str) else {str(value), repr(value)}

@@ -1,5 +1,6 @@
-"""An actor that prints in every way before it fails."""
+"""Actors that print in every way before they fail."""
 
+import json
 import os
 import sys
 from typing import Any
@@ -15,3 +16,12 @@ async def talks_and_fails(actor: Any) -> None:
     print("no newline at the end", end="", flush=True)
     actor.ready()
     raise ExceptionGroup("several", [ValueError("first"), KeyError("second")])
+
+
+async def quotes_its_secret(actor: Any) -> None:
+    secret = actor.secrets["UPBITD_SECRET_KEY"]
+    print(json.dumps({"printed": secret}))
+    print(repr(secret), file=sys.stderr)
+    actor.log.warning("logged", shown=repr(secret), client={"apiKey": "k3y-of-the-client"})
+    actor.ready()
+    raise KeyError(secret)

@@ -109,6 +109,12 @@ def test_a_secret_is_masked_also_in_a_json_object(line: bytes) -> None:
     json.loads(masked)
 
 
+def test_a_secret_is_masked_also_where_a_json_object_quotes_it() -> None:
+    secret = 'tr"ick\\y-secret'
+    masked = wrapper(secret).wrap(json.dumps({"mine": secret, "error": repr(secret)}).encode(), "stdout")
+    assert json.loads(masked) == {"mine": "***", "error": "'***'"}
+
+
 def test_masking_never_leaves_a_broken_json_object() -> None:
     masked = wrapper('":"b').wrap(b'{"a":"bcd"}', "stdout")
     assert json.loads(masked)["event"] == '{"a***cd"}'

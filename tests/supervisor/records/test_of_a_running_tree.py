@@ -44,6 +44,19 @@ def test_what_a_child_prints_is_in_the_log_and_its_error_in_a_report(tmp_path: P
     assert report.decision == "not restarted: temporary"
 
 
+def test_a_secret_that_was_quoted_is_nowhere(tmp_path: Path) -> None:
+    settings = TALKER.replace("talks_and_fails", "quotes_its_secret") + 'secrets = ["UPBITD_SECRET_KEY"]\n'
+    with running_tree(tmp_path, settings, environment={"UPBITD_SECRET_KEY": 'tr"ick\\y-secret'}) as tree:
+        exited = tree.wait_for("child_exited", "talker")
+        assert exited["summary"] == "KeyError: '***'"
+        told = tree.ask("why", "talker").stdout
+        assert tree.finish() == 0
+    (report,) = (tree.run_dir / "crashes").iterdir()
+    everything = [tree.log, json.dumps(tree.events), report.read_text(), told]
+    assert [text for text in everything if "ick" in text or "k3y-of-the-client" in text] == []
+    assert all(beginning in tree.log for beginning in ('"printed": "***"', '"event":"logged"'))
+
+
 def test_the_stacks_of_a_segmentation_fault_are_told_after_the_tree_has_ended(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,9 +12,11 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.runtime.process.logs import MASK, Redaction, configure_logs, get_logger
+from actors.runtime.process.logs import Redaction, configure_logs, get_logger
+from protocols.secrecy import MASK
 
 SECRET = "aB3-secret-key-of-forty-characters-xyzzy"
+TRICKY = "tr\"ick\\y-'secret"
 JWT = "eyJhbGciOiJIUzUxMiJ9.eyJhY2Nlc3Nfa2V5IjoieCJ9.c2lnbmF0dXJl"
 
 
@@ -177,6 +179,10 @@ def test_a_reader_that_is_gone_does_not_end_the_writer() -> None:
         ("access_key", "anything"),
         ("Authorization", ["anything"]),
         ("inner", {"secret_key": "anything", "token": "anything"}),
+        ("api_key", "anything"),
+        ("password", "anything"),
+        ("client", {"secret": "anything", "accessKey": "anything"}),
+        (SECRET, "a key of a table"),
     ],
 )
 def test_secrets_are_masked_wherever_they_stand(field: str, value: object) -> None:
@@ -184,6 +190,21 @@ def test_secrets_are_masked_wherever_they_stand(field: str, value: object) -> No
     assert MASK in shown
     for hidden in (SECRET, JWT, "anything"):
         assert hidden not in shown
+
+
+def test_a_secret_is_masked_however_it_was_quoted(capfd: Capture) -> None:
+    configure_logs(level="info", redaction=Redaction([TRICKY]))
+    text = json.dumps({"is": TRICKY})
+    get_logger().error(text, shown=repr(TRICKY), error=KeyError(TRICKY), twice=json.dumps(text))
+    logged = capfd.readouterr().err
+    assert "ick" not in logged
+    line = json.loads(logged)
+    assert line["event"] == f'{{"is": "{MASK}"}}'
+    assert line["error"] == f"KeyError('{MASK}')"
+
+
+def test_a_secret_that_is_no_text_is_masked() -> None:
+    assert Redaction(["key-\udcff"]).text("my key-\udcff") == f"my {MASK}"
 
 
 def test_plain_values_pass_unchanged() -> None:
@@ -210,4 +231,7 @@ def test_a_secret_that_is_learnt_later_is_masked_from_then_on() -> None:
 def test_no_known_secret_survives(secrets: list[str], around: str) -> None:
     redaction = Redaction(secrets)
     for secret in secrets:
-        assert secret not in redaction.text(around + secret + around)
+        text = around + secret + around
+        assert secret not in redaction.text(text)
+        assert json.dumps(secret)[1:-1] not in redaction.text(json.dumps(text))
+        assert repr(secret)[1:-1] not in redaction.text(repr(text))
