@@ -20,9 +20,9 @@ from supervisor.running.operator import Operator
 from supervisor.running.run_dir import open_run_dir
 from supervisor.running.run_tree import run_tree
 from supervisor.service.signals import act_on_signals, stop_signals, take_default_dispositions
-from supervisor.specs.overrides import take_environment
 from supervisor.specs.settings import Settings, default_settings_file
 from supervisor.startup.early_signals import noted_signals
+from supervisor.startup.environment import take_variables
 from supervisor.startup.name_clash import check_names
 
 STDOUT_FD: Final = 1
@@ -37,7 +37,7 @@ def demo(seconds: float | None) -> None:
     """
     check_names()
     take_default_dispositions()
-    take_environment(os.environ)
+    take_variables()
     screen = screen_for_stdout()
     # From here on there is something to remove, so signals no longer end the process, not even during the removal.
     with reserved_port(HOST) as port, noted_signals() as noted, temporary_place() as place:

@@ -21,8 +21,8 @@ from supervisor.service.exit_codes import exit_code_of
 from supervisor.service.notify import Notifier, take_notifier
 from supervisor.service.signals import act_on_signals, stacks_on_request, stop_signals, take_default_dispositions
 from supervisor.service.terminal import Terminal
-from supervisor.specs.overrides import take_environment
 from supervisor.specs.settings import Settings, default_settings_file, load_settings
+from supervisor.startup.environment import take_variables
 from supervisor.startup.name_clash import check_names
 
 
@@ -67,7 +67,7 @@ def settings_reader(file: str | None, overrides: tuple[str, ...]) -> Callable[[]
 
     The file is read anew each time; variables and overrides are those of the start, and so are the secrets.
     """
-    variables = take_environment(os.environ)
+    variables = take_variables()
     path = Path(file).absolute() if file else default_settings_file()
     extend_import_path(path)
     of_start: Settings | None = None

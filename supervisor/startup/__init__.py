@@ -1,1 +1,1 @@
-"""What the command line needs around any command: signals that come early, stdout that ends, whose packages."""
+"""What the command line needs around any command: early signals, stdout that ends, whose packages, variables."""

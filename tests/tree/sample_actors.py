@@ -32,6 +32,13 @@ async def configured(actor: Any, settings: SampleSettings) -> None:
     await trio.sleep_forever()
 
 
+async def shows_its_environment(actor: Any, settings: SampleSettings) -> None:
+    """Print what it inherited, and how much it was told besides."""
+    print(f"environment of a: {os.environ['OF_THE_OWNER']}, {len(actor.secrets['UPBITD_ACCESS_KEY'])} characters")
+    actor.ready()
+    await trio.sleep_forever()
+
+
 async def until_told() -> None:
     """Wait until the supervisor was told what was said before."""
     from trio.testing import wait_all_tasks_blocked  # It imports pytest, which no other actor here should wait for.
