@@ -113,14 +113,19 @@ def enter(
         with contextlib.suppress(Exception, SystemExit):  # The actor that needs it says what is wrong with it.
             importlib.import_module(module)
 
+    from actors.runtime.process.counters import Counters  # noqa: PLC0415 - after the lifeline
+    from actors.runtime.process.output import redirect_output  # noqa: PLC0415 - after the lifeline
+
+    counters = Counters()
+    write = redirect_output(counters).write_line
     if name == SPARE:
         from actors.runtime.process.rehearsal import rehearse  # noqa: PLC0415 - after the lifeline
 
-        rehearse()
+        rehearse(write)
 
     from actors.runtime.process.process import ENDED_BY_SIGTERM, run_process  # noqa: PLC0415 - trio and structlog, the slow part
 
-    code = run_process(control.take(), box=writer, dump=stacks, set_title=_set_title)
+    code = run_process(control.take(), box=writer, dump=stacks, counters=counters, write=write, set_title=_set_title)
     if code == ENDED_BY_SIGTERM:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -26,7 +26,7 @@ from actors.runtime.process.heartbeat import Progress, Pulse, run_heartbeat
 from actors.runtime.process.last_words import cut, verdict
 from actors.runtime.process.lifeline import take_no_notice
 from actors.runtime.process.logs import Redaction, configure_logs, get_logger
-from actors.runtime.process.output import redirect_output, report_uncaught
+from actors.runtime.process.output import report_uncaught
 from actors.runtime.process.task_stacks import write_tasks
 from actors.runtime.settings.entries import Entry, load_entry
 from protocols.control.black_box import BoxWriter
@@ -49,7 +49,15 @@ RESERVE_BYTES: Final = 4 * 1024 * 1024
 time. Nothing is written into it, so it counts for the kernel's limits and takes none of the machine's memory."""
 
 
-def run_process(link: socket.socket, *, box: BoxWriter, dump: int, set_title: Callable[[str], None]) -> int:
+def run_process(
+    link: socket.socket,
+    *,
+    box: BoxWriter,
+    dump: int,
+    counters: Counters,
+    write: Callable[[bytes], None],
+    set_title: Callable[[str], None],
+) -> int:
     """Hear what to do, do it to its end, and return the process's exit code; an error is told, not printed.
 
     `ENDED_BY_SIGTERM` is for one that ended in good order because of that signal, without having been asked to.
@@ -58,11 +66,12 @@ def run_process(link: socket.socket, *, box: BoxWriter, dump: int, set_title: Ca
         link: this end of the control link.
         box: the black box.
         dump: a descriptor of the memory that stacks go to.
+        counters: the actor's.
+        write: takes the lines of the log.
         set_title: called with the actor's name.
     """
     reserve = mmap.mmap(-1, RESERVE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    counters, redaction = Counters(), Redaction()
-    write = redirect_output(counters).write_line
+    redaction = Redaction()
     control = ControlLink(link)
     failed: Failed | None = None
     stops: list[str] = []

@@ -189,6 +189,43 @@ def test_a_spare_gets_its_title_with_its_name(tmp_path: Path) -> None:
         assert title(process.pid) == "upbitd: late"
 
 
+def test_a_spare_has_as_many_descriptors_as_any_other_once_it_is_an_actor(tmp_path: Path) -> None:
+    counts = []
+    for name in ("a", SPARE):
+        with entered(tmp_path, name=name) as process:
+            process.start("idle")
+            process.phase("running")
+            counts.append(len(list(Path(f"/proc/{process.pid}/fd").iterdir())))
+    assert counts[0] == counts[1]
+
+
+def test_sigterm_ends_a_spare_that_waits(tmp_path: Path) -> None:
+    before = (
+        "import pathlib\n"
+        "from actors.runtime.process import rehearsal\n"
+        "def rehearse(*given, rehearse=rehearsal.rehearse):\n"
+        "    rehearse(*given)\n"
+        f"    pathlib.Path({os.fspath(tmp_path)!r}, 'rehearsed').touch()\n"
+        "rehearsal.rehearse = rehearse\n"
+    )
+    with entered(tmp_path, name=SPARE, before=before) as process:
+        process.until((tmp_path / "rehearsed").exists)
+        process.process.send_signal(signal.SIGTERM)
+        assert process.ended() == -signal.SIGTERM
+        assert process.errors() == ""
+
+
+def test_sigterm_ends_a_spare_also_within_its_rehearsal(tmp_path: Path) -> None:
+    before = (
+        "import os, signal\n"
+        "from actors.runtime.process import rehearsal\n"
+        "async def is_signalled(actor): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "rehearsal.stand_in = is_signalled\n"
+    )
+    with entered(tmp_path, name=SPARE, before=before) as process:
+        assert process.ended() == -signal.SIGTERM
+
+
 @pytest.mark.parametrize("content", ["raise ValueError", "import sys; sys.exit(3)", "import nowhere", "nonsense ("])
 def test_a_module_that_cannot_be_imported_in_advance_ends_no_spare(tmp_path: Path, content: str) -> None:
     (tmp_path / "cannot_be_imported.py").write_text(content)
