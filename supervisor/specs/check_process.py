@@ -2,7 +2,6 @@
 
 import os
 import select
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import msgspec
 from actors.runtime.process.logs import are_logs_configured, get_logger
 from actors.runtime.settings.check import CheckAnswer, CheckRequest, Importing
 from protocols.unreadable import UNREADABLE
+from supervisor.machine.causes import signal_name
 from supervisor.startup.early_signals import ending_by_exit
 
 SLOW_S: Final = 2.0
@@ -142,6 +142,6 @@ def _read(line: bytes, module: str) -> Importing | CheckAnswer:
 
 def _last_words(code: int, told: bytes) -> str:
     """Say how the process ended, with the last line that it wrote, where there is one."""
-    how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+    how = f"exit code {code}" if code >= 0 else signal_name(-code)
     words = told.decode("utf-8", "replace").strip().splitlines()
     return f"the import ended its process ({how})" + (f": {words[-1]}" if words else "")

@@ -31,6 +31,7 @@ MODULES = {
     "exits": "raise SystemExit(5)",
     "ends": "import os\nos.write(2, b'no licence')\nos._exit(3)",
     "crashes": "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
+    "ends_by_a_signal_without_a_name": "import os, signal\nos.kill(os.getpid(), signal.SIGRTMIN + 3)",
     "leaves_a_thread": (
         "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\nasync def run(actor): ..."
     ),
@@ -88,6 +89,7 @@ def asked(*names: str, preload: tuple[str, ...] = ()) -> list[str]:
         ("exits", "import failed: SystemExit: 5"),
         ("ends", "the import ended its process (exit code 3): no licence"),
         ("crashes", f"the import ended its process ({signal.SIGSEGV.name})"),
+        ("ends_by_a_signal_without_a_name", f"the import ended its process ({signal.SIGRTMIN + 3})"),
     ],
 )
 def test_an_import_that_ends_the_process_is_told_with_its_child_and_hides_nothing_about_others(
