@@ -113,7 +113,7 @@ async def run_until_stopped(
         async with trio.open_nursery() as watching:
             async with trio.open_nursery() as running:
                 operator: Operator = await running.start(run_whole)
-                watching.start_soon(partial(act_on_signals, signals, operator, terminal=terminal, notify=notify))
+                watching.start_soon(partial(act_on_signals, signals, operator, terminal=terminal))
                 if until_eof:
                     watching.start_soon(_stop_at_eof, operator)
             watching.cancel_scope.cancel()

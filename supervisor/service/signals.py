@@ -16,7 +16,6 @@ import trio
 
 from actors.runtime.process.logs import get_logger
 from protocols.errors import SettingsError, UsageError
-from supervisor.service.notify import Notifier
 from supervisor.service.terminal import Terminal
 from supervisor.startup.early_signals import is_ignored
 
@@ -95,19 +94,16 @@ def stop_signals() -> Iterator[Signals]:
         yield signals
 
 
-async def act_on_signals(
-    signals: Signals, tree: Signalled, *, terminal: Terminal | None = None, notify: Notifier | None = None
-) -> None:
+async def act_on_signals(signals: Signals, tree: Signalled, *, terminal: Terminal | None = None) -> None:
     """Do what each signal asks for; run until cancelled.
 
     Args:
         signals: from `stop_signals`.
         tree: the running one.
         terminal: as it was when the program was started; None when every SIGHUP is to stop the tree.
-        notify: hears about reloads; None when there is no service manager.
     """
     async with trio.open_nursery() as nursery:
-        reloads = _Reloads(tree, notify, nursery)
+        reloads = _Reloads(tree, nursery)
         async for number in signals:
             match number:
                 case signal.SIGCHLD:
@@ -123,9 +119,8 @@ async def act_on_signals(
 class _Reloads:
     """Reloads one at a time; a request that comes during one is carried out after it, several of them once."""
 
-    def __init__(self, tree: Signalled, notify: Notifier | None, nursery: trio.Nursery) -> None:
+    def __init__(self, tree: Signalled, nursery: trio.Nursery) -> None:
         self._tree = tree
-        self._notify = notify
         self._nursery = nursery
         self._is_running = self._is_wanted = False
         self._log: Any = get_logger(actor="supervisor")
@@ -139,11 +134,7 @@ class _Reloads:
     async def _run(self) -> None:
         while self._is_wanted:
             self._is_wanted = False
-            if self._notify is None:
-                await self._reload()
-            else:
-                with self._notify.reloading():
-                    await self._reload()
+            await self._reload()
         self._is_running = False
 
     async def _reload(self) -> None:

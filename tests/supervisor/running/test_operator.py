@@ -1,7 +1,10 @@
 """Orders on a running tree."""
 
 import gc
+import os
+import signal
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,13 @@ from trio.testing import wait_all_tasks_blocked
 
 from protocols.errors import SettingsError, UsageError
 from supervisor.running import operator as operator_module
+from supervisor.running.operator import Operator
+from supervisor.service.notify import Notifier
 from supervisor.specs.settings import Settings
 from supervisor.specs.spec import ChildSpec, GroupSpec
 from tests.supervisor.running.bodiless import NORMAL, BodilessTree, bodiless_tree, child, settings_of
+from tests.supervisor.service.manager import manager_at
+from tests.supervisor.service.test_signals import acting, terminal
 
 
 @pytest.fixture
@@ -79,6 +86,26 @@ async def test_a_reload_that_fails_for_one_child_changes_nothing_at_all(
             ("remove", "z"),
             *(("add", name) for name in "bcd"),
         ]
+
+
+@pytest.mark.usefixtures("without_threads")
+@pytest.mark.parametrize("later", [(child("a"),), (child("a"), child("c"))], ids=["carried out", "refused"])
+async def test_the_service_manager_hears_of_each_reload_once(
+    later: tuple[ChildSpec, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made:
+        made.tree.run_dir.child_socket("c").mkdir()
+        made.written = settings_of(*later)
+        with manager_at(tmp_path) as manager, closing(Notifier(os.fsencode(manager.address))) as notify:
+            notify.tick(is_started=True, is_stopping=False, line="", now_s=0.0)
+            operator = Operator(made.tree, lambda: made.written, notify)
+            async with acting(operator, terminal(had=False, has=False)) as signals:
+                await signals.send(signal.SIGHUP)
+                await wait_all_tasks_blocked()
+                if len(later) == 1:
+                    made.apply("exited", "b", NORMAL)
+                await wait_all_tasks_blocked()
+            assert [message.split("\n")[0] for message in manager.hear()] == ["READY=1", "RELOADING=1", "READY=1"]
 
 
 @pytest.mark.usefixtures("without_threads")

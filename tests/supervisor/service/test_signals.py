@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import pytest
 import trio
@@ -15,10 +14,8 @@ from structlog.testing import capture_logs
 from trio.testing import wait_all_tasks_blocked
 
 from protocols.errors import SettingsError, UsageError
-from supervisor.service.notify import Notifier
-from supervisor.service.signals import act_on_signals, stop_signals
+from supervisor.service.signals import Signalled, act_on_signals, stop_signals
 from supervisor.service.terminal import Terminal
-from tests.supervisor.service.manager import manager_at
 from tests.tree.running_tree import child_environment
 
 LIMIT_S = 20.0
@@ -57,15 +54,13 @@ def terminal(*, had: bool, has: bool) -> Terminal:
 
 
 @asynccontextmanager
-async def acting(
-    tree: FakeTree, terminal: Terminal | None, notify: Notifier | None = None
-) -> AsyncIterator[trio.MemorySendChannel[int]]:
+async def acting(tree: Signalled, terminal: Terminal | None) -> AsyncIterator[trio.MemorySendChannel[int]]:
     send, receive = trio.open_memory_channel[int](100)
     with trio.fail_after(LIMIT_S):
         async with trio.open_nursery() as nursery:
 
             async def act() -> None:
-                await act_on_signals(receive, tree, terminal=terminal, notify=notify)
+                await act_on_signals(receive, tree, terminal=terminal)
 
             nursery.start_soon(act)
             yield send
@@ -167,20 +162,6 @@ async def test_a_bug_in_a_reload_is_logged_with_its_traceback_and_costs_that_rel
                 await wait_all_tasks_blocked()
     assert [(line["event"], line["exc_info"]) for line in logged] == [("reload.failed", bug)] * 2
     assert tree.told == ["reload", "reload", "stop"]
-
-
-async def test_the_service_manager_hears_of_a_reload(tmp_path: Path) -> None:
-    tree = FakeTree()
-    with manager_at(tmp_path) as manager:
-        notify = Notifier(os.fsencode(manager.address))
-        notify.tick(is_started=True, is_stopping=False, line="", now_s=0.0)
-        async with acting(tree, NO_TERMINAL, notify) as signals:
-            await signals.send(signal.SIGHUP)
-            await wait_all_tasks_blocked()
-            assert [message.split("\n")[0] for message in manager.hear()] == ["READY=1", "RELOADING=1"]
-            tree.may_end.set()
-        assert manager.hear() == ["READY=1"]
-        notify.close()
 
 
 async def test_real_signals_are_received() -> None:
