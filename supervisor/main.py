@@ -8,11 +8,9 @@ import click
 
 from actors.runtime.groups import leaves
 from protocols.errors import SettingsError, UpbitdError
+from supervisor.service.exit_codes import EXIT_BAD_INPUT, EXIT_FAILED
 from supervisor.startup.early_signals import end_quietly_on_signals
 from supervisor.startup.output import unwritable_stdout_told
-
-EXIT_FAILED: Final = 1
-EXIT_BAD_INPUT: Final = 2
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("supervisor.commands.demo", "The whole tree against the built-in simulated exchange, with a live view."),
