@@ -70,7 +70,7 @@ def _timeout_problems(child: ChildSpec, flags: SupervisorFlags) -> Iterator[str]
     if child.stall_timeout_s > 0 and _is_less(child.stall_timeout_s, least):
         yield (
             f"stall_timeout_s: {child.stall_timeout_s:g} does not fit supervisor.heartbeat_s = {flags.heartbeat_s:g}; "
-            f"{least:g} or more, or 0 for never"
+            f"{least:g} or more, or 0 to leave it to supervisor.dead_man_s"
         )
     if flags.dead_man_s and child.stall_timeout_s and child.stall_timeout_s + DEAD_MAN_SPARE_S > flags.dead_man_s:
         yield (

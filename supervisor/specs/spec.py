@@ -42,7 +42,8 @@ class ChildSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         shutdown_s: how long it may take to stop when asked; then it is killed.
         start_timeout_s: how long it may take to say that it is ready; then it is killed, which counts as a failure.
         stall_timeout_s: how long its loop may stand still, or its input wait untouched; then its stacks are dumped and
-            it is killed. 0: never.
+            it is killed. 0: its input may wait for ever, and a loop that stands still is left to
+            `supervisor.dead_man_s`.
         memory_limit_mib: resident memory above this ends it, with that as the cause; an actor that does nothing has
             about 25. Not said: no limit.
         open_files: how many descriptors it may have open. Not said: as many as the supervisor may.
@@ -119,7 +120,7 @@ class SupervisorFlags(GroupPolicy, frozen=True, kw_only=True, forbid_unknown_fie
         spares: processes that wait, with everything imported, to become the next child.
         preload: an owner's own modules that the fork server and spares import in advance. A change in them, or in what
             they import, takes effect with the next start of the supervisor.
-        crash_reports: how many reports of ended children are kept.
+        crash_reports: how many reports of ended children are kept; of the child with the most the oldest goes first.
         log_level: for the supervisor and all children.
     """
 
