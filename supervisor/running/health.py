@@ -20,6 +20,9 @@ LATE_FACTOR: Final = 2.0
 """A round that comes later than so many intervals shows that this process itself stood still: a machine that was
 suspended or a supervisor that was stopped. The children stood still with it, and get one more round."""
 
+_JUDGED: Final = frozenset({State.STARTING, State.READY})
+"""One that is being stopped ends soon, one way or another."""
+
 
 class Verdict(Struct, frozen=True):
     """What is wrong with one child: it hangs, or has too much memory."""
@@ -47,27 +50,34 @@ async def run_health(tree: Tree, watch: RunDirWatch, *, monotonic_s: Callable[[]
 
 
 def judge_all(tree: Tree) -> Iterator[Verdict]:
-    """Yield what is wrong with children that say they are ready."""
+    """Yield what is wrong with children: with those that start or are ready their memory, with the latter a stall."""
     now_ns = time.monotonic_ns()
     for name, record in tree.machine.children.items():
         life = tree.children.lives.get(name)
-        if record.state is State.READY and life is not None and not life.is_ending:
-            verdict = judge(life, record.spec, now_ns=now_ns)
-            if verdict is not None:
-                yield verdict
+        if record.state not in _JUDGED or life is None or life.is_ending:
+            continue
+        verdict = judge_memory(life, record.spec)
+        if verdict is None and record.state is State.READY:  # How long a start may take has a limit of its own.
+            verdict = judge_stall(life, record.spec, now_ns=now_ns)
+        if verdict is not None:
+            yield verdict
 
 
-def judge(life: Life, spec: ChildSpec, *, now_ns: int) -> Verdict | None:
-    """Return what is wrong with one living child; None when nothing is."""
-    if spec.memory_limit_mib is not None:
-        used = resident_bytes(life.pid) or 0
-        if used > spec.memory_limit_mib * MIB:
-            detail = f"{used / MIB:.0f} MiB in use (limit {spec.memory_limit_mib:g} MiB)"
-            return Verdict(spec.name, detail, is_memory=True)
-    if spec.stall_timeout_s > 0:
-        # One that was started under a slower heartbeat keeps it when a reload makes the limit shorter.
-        limit_s = max(spec.stall_timeout_s, BEATS_TO_STALL * life.heartbeat_s)
-        stall = find_stall(life.box.contents(), now_ns=now_ns, stall_timeout_s=limit_s)
-        if stall:
-            return Verdict(spec.name, stall, is_memory=False)
-    return None
+def judge_memory(life: Life, spec: ChildSpec) -> Verdict | None:
+    """Say that one living child has more memory than it may; None when it has not."""
+    if spec.memory_limit_mib is None:
+        return None
+    used = resident_bytes(life.pid) or 0
+    if used <= spec.memory_limit_mib * MIB:
+        return None
+    return Verdict(spec.name, f"{used / MIB:.0f} MiB in use (limit {spec.memory_limit_mib:g} MiB)", is_memory=True)
+
+
+def judge_stall(life: Life, spec: ChildSpec, *, now_ns: int) -> Verdict | None:
+    """Say that one living child does no work; None when it does, or when nobody wants to know."""
+    if spec.stall_timeout_s <= 0:
+        return None
+    # One that was started under a slower heartbeat keeps it when a reload makes the limit shorter.
+    limit_s = max(spec.stall_timeout_s, BEATS_TO_STALL * life.heartbeat_s)
+    stall = find_stall(life.box.contents(), now_ns=now_ns, stall_timeout_s=limit_s)
+    return Verdict(spec.name, stall, is_memory=False) if stall else None

@@ -105,6 +105,13 @@ async def eats_memory(actor: Any) -> None:
         await trio.sleep(0.005)
 
 
+async def eats_memory_before_it_is_ready(actor: Any) -> None:
+    eaten = []
+    while True:
+        eaten.append(bytearray(b"x" * 4_000_000))
+        await trio.sleep(0.005)
+
+
 async def prints_secrets(actor: Any) -> None:
     actor.ready()
     print("I know", *actor.secrets.values(), flush=True)

@@ -70,6 +70,18 @@ def test_a_child_over_its_memory_limit_is_restarted_with_that_as_the_cause(tmp_p
         assert "limit 100 MiB" in told_by_why(tree, "a")
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_child_over_its_memory_limit_before_it_is_ready_is_ended_for_that(tmp_path: Path, method: str) -> None:
+    greedy = child("a", "eats_memory_before_it_is_ready", memory_limit_mib=100, restart="temporary")
+    with running_tree(tmp_path, flags(start_method=method, **QUICK) + greedy + child("good")) as tree:
+        ended = tree.wait_for("child_stopped", "a")
+        assert (ended["cause"], ended["signal"], ended["rung"]) == ("memory", signal.SIGKILL, "sigkill")
+        tree.wait_for("child_ready", "good")  # Which waited for nothing but this first attempt.
+        assert "limit 100 MiB" in told_by_why(tree, "a")
+        (report,) = tree.reports("a")
+        assert (report.cause, report.decision) == ("memory", "not restarted: temporary")
+
+
 def test_a_child_that_hangs_while_it_starts_costs_no_other_child_anything(tmp_path: Path) -> None:
     settings = flags() + child("a", "never_ready", start_timeout_s=0.5) + child("good")
     with running_tree(tmp_path, settings) as tree:
