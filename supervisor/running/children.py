@@ -74,7 +74,7 @@ class Children:
         self._nursery = nursery
         self._redact = records.redaction.text
         self._coroner = Coroner()
-        self._epilogues: dict[str, Epilogue] = {}
+        self._epilogues: dict[str, Epilogue] = {}  # Of an end, while what follows from it is carried out.
         self._begun: dict[str, tuple[Life, ChildProcess] | OSError] = {}
         self._log: Any = get_logger(actor="supervisor")
         listeners.open(*machine.children)
@@ -85,8 +85,11 @@ class Children:
         return life if life is not None and life.ended is None else None
 
     def epilogue(self, name: str) -> Epilogue:
-        """Return what is noted for the report of a child's end."""
-        return self._epilogues.setdefault(name, Epilogue())
+        """Return where to note what follows from the end of a child's process.
+
+        What is about a group, or about a process that could not be made, is in no report: it is noted in vain.
+        """
+        return self._epilogues.get(name, Epilogue())
 
     # Carrying out
 
@@ -121,12 +124,13 @@ class Children:
         """Write down that a process was made, or why not, and follow it to its end."""
         begun = self._begun.pop(name)
         if isinstance(begun, OSError):
-            self.lives.pop(name, None)  # What follows is not about the last one.
+            # What follows is not about the last process, whose end may be told just now.
+            self.lives.pop(name, None)
+            self._epilogues.pop(name, None)
             self._log.warning("child.spawn_failed", child=name, error=str(begun))
             reason = self._redact(str(begun))
             self._records.lifecycle.write("spawn_failed", child=name, pid=None, reason=reason)
             self._apply(self._machine.spawn_failed(name, reason, now_s=trio.current_time()))
-            self._epilogues.pop(name, None)
             return
         life, process = begun
         self.lives[name] = life
@@ -153,7 +157,6 @@ class Children:
     def forget(self, name: str) -> None:
         """Keep nothing of a child that was removed."""
         self.lives.pop(name, None)
-        self._epilogues.pop(name, None)
         self._listeners.close(name)
         self.logs.forget(name)
 
@@ -196,7 +199,7 @@ class Children:
                 if life.ended is not None:
                     self._record(Record("child_stopped", name, cause="cancelled", exit=life.ended))
                 raise
-            epilogue = self.epilogue(name)  # Held here: what follows may be that the child is forgotten.
+            self._epilogues[name] = epilogue = Epilogue()
             self._apply(self._machine.exited(name, ended, now_s=trio.current_time()))
             self._epilogues.pop(name, None)
             self.sweep()

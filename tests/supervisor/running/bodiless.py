@@ -31,8 +31,8 @@ def settings_of(*members: ChildSpec | GroupSpec, **flags: Any) -> Settings:
     return Settings(tree=TreeSpec(flags=SupervisorFlags(**flags), children=children, groups=groups))
 
 
-def child(name: str, **fields: Any) -> ChildSpec:
-    return ChildSpec(name=name, start="m:run", **fields)
+def child(name: str, start: str = "m:run", **fields: Any) -> ChildSpec:
+    return ChildSpec(name=name, start=start, **fields)
 
 
 class BodilessChildren(Children):

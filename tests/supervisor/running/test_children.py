@@ -1,0 +1,87 @@
+"""What is told of the ends of real children, in a tree inside this process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from supervisor.machine.states import State
+from supervisor.processes.fresh_interpreter import FreshInterpreter
+from supervisor.processes.process import ChildProcess
+from supervisor.records.crash_reports import CrashReport, CrashReports
+from supervisor.records.records import open_records
+from supervisor.running.operator import Operator
+from supervisor.running.run_dir import open_run_dir
+from supervisor.running.run_tree import run_tree
+from supervisor.specs.settings import Settings
+from tests.supervisor.running.bodiless import child as any_child
+from tests.supervisor.running.bodiless import settings_of
+
+LIMIT_S = 20.0
+
+
+def child(name: str, entry: str, **fields: Any) -> Any:
+    return any_child(name, start=f"tests.tree.sample_actors:{entry}", **fields)
+
+
+class OftenOutOfProcesses(FreshInterpreter):
+    """Cannot make the processes of these numbers, counted from 1."""
+
+    def __init__(self, *fails: int) -> None:
+        super().__init__()
+        self._fails = fails
+        self._asked = 0
+
+    def spawn(self, name: str) -> ChildProcess:
+        self._asked += 1
+        if self._asked in self._fails:
+            raise OSError("no more processes")
+        return super().spawn(name)
+
+
+@asynccontextmanager
+async def tree_of(settings: Settings, folder: Path, *fails: int) -> AsyncIterator[Operator]:
+    """Run a tree that could not make the processes of these numbers."""
+    run_dir = open_run_dir(folder / "run")
+    spawner = OftenOutOfProcesses(*fails)
+    with (
+        trio.fail_after(LIMIT_S),
+        open_records(settings, events=run_dir.lifecycle_file, crashes=run_dir.crashes) as records,
+    ):
+        async with trio.open_nursery() as nursery:
+            stop = trio.Event()
+            run = partial(run_tree, settings, run_dir, records=records, stop=stop, spawner=spawner)
+            yield await nursery.start(run)
+            stop.set()
+
+
+async def wait_ready(operator: Operator, name: str, incarnation: int) -> None:
+    record = operator.tree.machine.children[name]
+    while (record.state, record.incarnation) != (State.READY, incarnation):
+        await operator.tree.wait_changed()
+
+
+def only_report(folder: Path, name: str) -> CrashReport:
+    (report,) = CrashReports(folder / "run" / "crashes", keep=1).last(name, 9)
+    return report
+
+
+async def test_the_report_of_an_end_has_no_decision_of_a_process_that_could_not_be_made_before(tmp_path: Path) -> None:
+    settings = settings_of(child("a", "ignores_stop", shutdown_s=0.2))
+    async with tree_of(settings, tmp_path, 1) as operator:
+        await wait_ready(operator, "a", 2)
+        await operator.stop_member("a")
+    report = only_report(tmp_path, "a")
+    assert (report.cause, report.rung, report.decision) == ("stop", "sigkill", "")
+
+
+async def test_the_report_of_an_end_has_its_own_decision_when_the_next_process_cannot_be_made(tmp_path: Path) -> None:
+    async with tree_of(settings_of(child("a", "idle")), tmp_path, 2) as operator:
+        await wait_ready(operator, "a", 1)
+        operator.tree.children.kill("a", dump=False)
+        await wait_ready(operator, "a", 3)
+    report = only_report(tmp_path, "a")
+    assert (report.cause, report.decision) == ("killed", "restarted at once (cause killed, 1 of 200 within 60 s)")
