@@ -70,10 +70,14 @@ class BoundedLines:
 
 
 class Follower:
-    """One who follows a child's lines as they come; close it when done."""
+    """One who follows a child's lines as they come; close it when done.
+
+    Attributes:
+        child: whom it follows.
+    """
 
     def __init__(self, child: str, leave: Callable[["Follower"], None]) -> None:
-        self._child = child
+        self.child = child
         self._leave = leave
         self._lines = BoundedLines(FOLLOWER_LINES, FOLLOWER_BYTES)
         self._news = trio.Event()
@@ -89,7 +93,7 @@ class Follower:
         self._news = trio.Event()
         lines, lost = [str(line) for line in self._lines.all()], self._lines.lost
         self._lines.clear()
-        return [_notice(self._child, "follow.lost", lines=lost), *lines] if lost else lines
+        return [_notice(self.child, "follow.lost", lines=lost), *lines] if lost else lines
 
     def close(self) -> None:
         """Follow no more."""
@@ -97,11 +101,16 @@ class Follower:
 
 
 class Tail:
-    """The last lines of one child, over all its lives, and those who follow it."""
+    """The last lines of one child, over all its lives, and those who follow it.
 
-    def __init__(self) -> None:
+    Attributes:
+        has_lived: a life writes into it, or has; else it waits for the first one with those who follow.
+    """
+
+    def __init__(self, followers: set[Follower] | None = None) -> None:
         self.lines = BoundedLines(KEPT_LINES, KEPT_BYTES)
-        self.followers: set[Follower] = set()
+        self.followers = set() if followers is None else followers
+        self.has_lived = False
 
     def add(self, line: Line) -> None:
         """Keep a line and hand it on."""
@@ -109,7 +118,7 @@ class Tail:
         for follower in self.followers:
             follower.put(line)
 
-    def last(self, count: int, pid: int | None) -> list[str]:
+    def last(self, count: int, pid: int | None = None) -> list[str]:
         """Return the newest lines, the oldest of them first; those of one life when its `pid` is given."""
         lines = [line for line in self.lines.all() if pid in {None, line.pid}]
         return [str(line) for line in lines[-count:]] if count > 0 else []
@@ -121,11 +130,13 @@ class Reading:
     Args:
         pid: whose output it is.
         pipes: of stdout and stderr.
+        tail: of its child; held here, since the child may be forgotten before all is read.
     """
 
-    def __init__(self, pid: int, pipes: tuple[trio.lowlevel.FdStream, ...]) -> None:
+    def __init__(self, pid: int, pipes: tuple[trio.lowlevel.FdStream, ...], tail: Tail) -> None:
         self.pid = pid
         self.pipes = pipes
+        self.tail = tail
         self.scope = trio.CancelScope()
         self.ended = trio.Event()
         self._taken = dict.fromkeys(pipes, 0)
@@ -175,64 +186,74 @@ class LogCollector:
     def attach(self, child: str, pid: int, output: tuple[int, int]) -> None:
         """Read a new life's stdout and stderr from here on; the descriptors are closed at their end."""
         tail = self._tails.setdefault(child, Tail())
+        tail.has_lived = True
         wrapper = Wrapper(child, pid, self._redaction)
         # Owned from here on, also when the tree is cancelled before the task has begun.
-        self._reading[pid] = reading = Reading(pid, tuple(trio.lowlevel.FdStream(fd) for fd in output))
-        self._nursery.start_soon(self._read_life, reading, wrapper, tail)
+        self._reading[pid] = reading = Reading(pid, tuple(trio.lowlevel.FdStream(fd) for fd in output), tail)
+        self._nursery.start_soon(self._read_life, reading, wrapper)
 
-    async def drain(self, pid: int) -> None:
-        """Read all that a dead life has printed, and what others print there for `DRAIN_S`; then close its pipes."""
+    async def drain(self, pid: int, count: int = 0) -> list[str]:
+        """Read all that a dead life has printed, and what others print there for `DRAIN_S`; then close its pipes.
+
+        Returns its last `count` lines, also when its child was forgotten meanwhile.
+        """
         reading = self._reading.pop(pid, None)
         if reading is None:
-            return
+            return []
         with trio.move_on_after(DRAIN_S):
             await reading.ended.wait()
         # On a busy machine the reader may not have had its turn.
         await reading.catch_up()
         reading.scope.cancel()
         await reading.ended.wait()
+        return reading.tail.last(count, pid)
 
-    def tail(self, child: str, count: int, *, pid: int | None = None) -> list[str]:
-        """Return the last lines of a child, each a JSON object; those of one life when its `pid` is given."""
-        return self._tails[child].last(count, pid) if child in self._tails else []
+    def tail(self, child: str, count: int) -> list[str]:
+        """Return the last lines of a child, each a JSON object."""
+        return self._tails[child].last(count) if child in self._tails else []
 
     def follow(self, child: str) -> Follower:
         """Return what gets each line of a child from now on, also when it is removed and added again."""
         tail = self._tails.setdefault(child, Tail())
-        follower = Follower(child, tail.followers.discard)
+        follower = Follower(child, self._leave)
         tail.followers.add(follower)
         return follower
 
     def forget(self, child: str) -> None:
         """Keep nothing more of a child that is gone for good; those who follow it are told, and may wait on."""
-        tail = self._tails.get(child)
-        if tail is None:
+        tail = self._tails.pop(child, None)
+        if tail is None or not tail.followers:
             return
-        tail.lines.clear()
-        if not tail.followers:
-            del self._tails[child]
+        # A last life that is still read keeps the old one, and the same followers.
+        self._tails[child] = Tail(tail.followers)
         for follower in tail.followers:
             follower.put(Line(0, _notice(child, "child.removed").encode()))
 
-    async def _read_life(self, reading: Reading, wrapper: Wrapper, tail: Tail) -> None:
+    def _leave(self, follower: Follower) -> None:
+        tail = self._tails.get(follower.child)
+        if tail is None:
+            return
+        tail.followers.discard(follower)
+        if not tail.followers and not tail.has_lived:
+            del self._tails[follower.child]  # Its child may never come.
+
+    async def _read_life(self, reading: Reading, wrapper: Wrapper) -> None:
         try:
             with reading.scope:
                 async with trio.open_nursery() as nursery:
                     for stream, pipe in zip(("stdout", "stderr"), reading.pipes, strict=True):
-                        nursery.start_soon(self._read, stream, reading, pipe, wrapper, tail)
+                        nursery.start_soon(self._read, stream, reading, pipe, wrapper)
         finally:
             reading.ended.set()
 
-    async def _read(
-        self, stream: str, reading: Reading, pipe: trio.lowlevel.FdStream, wrapper: Wrapper, tail: Tail
-    ) -> None:
+    async def _read(self, stream: str, reading: Reading, pipe: trio.lowlevel.FdStream, wrapper: Wrapper) -> None:
         splitter = LineSplitter()
 
         def pass_on(lines: list[bytes]) -> None:
             for line in lines:
                 wrapped = wrapper.wrap(line, stream)
                 self._write(wrapped + b"\n")
-                tail.add(Line(reading.pid, wrapped))
+                reading.tail.add(Line(reading.pid, wrapped))
 
         try:
             async with pipe:

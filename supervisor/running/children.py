@@ -205,9 +205,8 @@ class Children:
             self.sweep()
             if not self._machine.is_stopping:
                 await trio.sleep(AFTERMATH_S)
-            await self.logs.drain(life.pid)
+            log = await self.logs.drain(life.pid, REPORT_LINES)
             if is_worth_a_report(epilogue, life, is_stopping=self._machine.is_stopping):
-                log = self.logs.tail(name, REPORT_LINES, pid=life.pid)
                 self._records.reports.add(examine(name, life, epilogue, incarnation=incarnation, log=log))
         finally:
             life.close()

@@ -153,6 +153,11 @@ async def ignores_stop(actor: Any) -> None:
         await trio.sleep_forever()
 
 
+async def prints_and_ignores_stop(actor: Any) -> None:
+    print("printed", flush=True)
+    await ignores_stop(actor)
+
+
 async def finishes(actor: Any) -> None:
     actor.ready()
 

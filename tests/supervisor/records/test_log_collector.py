@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.runtime.process.logs import Redaction
 from supervisor.records import log_collector
@@ -38,11 +38,11 @@ class Life:
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         collector.attach(child, pid, (out, err))
 
-    async def end(self, printed: bytes = b"", *, stream: str = "stderr") -> None:
-        """Print and end, as a process does."""
+    async def end(self, printed: bytes = b"", *, stream: str = "stderr", count: int = 0) -> list[str]:
+        """Print and end, as a process does; return its last lines."""
         os.write(getattr(self, stream), printed)
         self.close()
-        await self._collector.drain(self.pid)
+        return await self._collector.drain(self.pid, count)
 
     def close(self) -> None:
         os.close(self.stdout)
@@ -110,14 +110,15 @@ async def test_both_streams_of_a_life_become_lines_that_say_whose_they_are() -> 
     assert b'{"event":"feed.up"}' in written.lines
 
 
-async def test_the_tail_goes_on_over_lives_and_can_be_that_of_one_life() -> None:
+async def test_the_tail_goes_on_over_lives_and_the_end_of_one_tells_its_own_last_lines() -> None:
     async with collecting(Written()) as collector:
         await Life(collector, "public", 7).end(b"one\ntwo\n")
-        await Life(collector, "public", 8).end(b"three\n")
+        third = await Life(collector, "public", 8).end(b"three\nfour\nfive\n", count=2)
         await Life(collector, "private", 9).end(b"other\n")
-    assert events(collector.tail("public", 10)) == ["one", "two", "three"]
-    assert events(collector.tail("public", 2)) == ["two", "three"]
-    assert events(collector.tail("public", 10, pid=7)) == ["one", "two"]
+        next_one = await Life(collector, "public", 10).end(b"six\n", count=2)
+    assert events(collector.tail("public", 10)) == ["one", "two", "three", "four", "five", "six"]
+    assert events(collector.tail("public", 2)) == ["five", "six"]
+    assert (events(third), events(next_one)) == (["four", "five"], ["six"])
     assert collector.tail("public", 0) == []
     assert collector.tail("nobody", 10) == []
 
@@ -242,13 +243,44 @@ async def test_a_removed_child_is_forgotten_and_its_followers_are_told() -> None
         assert events(await follower.receive()) == ["added again"]
 
 
-async def test_a_child_that_is_removed_at_once_is_read_to_its_end() -> None:
+@pytest.mark.parametrize("is_followed", [False, True])
+async def test_a_child_that_is_removed_at_once_is_read_to_its_end_and_its_lines_are_told(is_followed: bool) -> None:
     written = Written()
     async with collecting(written) as collector:
         life = Life(collector, "public", 7)
+        os.write(life.stderr, b"before\n")
+        await wait_all_tasks_blocked()
+        follower = collector.follow("public") if is_followed else None
         collector.forget("public")
-        await life.end(b"last words\n")
-    assert len(written.lines) == 1
+        added_again = Life(collector, "public", 8)
+        assert events(await life.end(b"last words\n", count=9)) == ["before", "last words"]
+        await added_again.end(b"new\n")
+        assert events(collector.tail("public", 9)) == ["new"]
+        if follower is not None:
+            assert events(await follower.receive()) == ["child.removed", "last words", "new"]
+    assert len(written.lines) == 3
+
+
+@pytest.mark.parametrize("has_lived", [False, True])
+async def test_nothing_is_kept_of_a_removed_child_once_nobody_follows_it_any_more(has_lived: bool) -> None:
+    async with collecting(Written()) as collector:
+        if has_lived:
+            await Life(collector, "public", 7).end(b"before\n")
+        followers = [collector.follow("public") for _ in range(2)]
+        collector.forget("public")
+        for follower in followers:
+            assert list(collector._tails) == ["public"]
+            follower.close()
+        assert not collector._tails
+
+
+async def test_who_follows_no_more_costs_a_child_none_of_its_lines() -> None:
+    async with collecting(Written()) as collector:
+        follower = collector.follow("public")
+        life = Life(collector, "public", 7)
+        follower.close()
+        await life.end(b"printed later\n")
+        assert events(collector.tail("public", 9)) == ["printed later"]
 
 
 async def test_what_a_dead_life_printed_is_read_however_late_the_reader_has_its_turn(

@@ -1,5 +1,6 @@
 """What is told of the ends of real children, in a tree inside this process."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -85,3 +86,13 @@ async def test_the_report_of_an_end_has_its_own_decision_when_the_next_process_c
         await wait_ready(operator, "a", 3)
     report = only_report(tmp_path, "a")
     assert (report.cause, report.decision) == ("killed", "restarted at once (cause killed, 1 of 200 within 60 s)")
+
+
+async def test_the_report_of_a_removed_child_that_had_to_be_killed_has_its_last_lines(tmp_path: Path) -> None:
+    settings = settings_of(child("a", "prints_and_ignores_stop", shutdown_s=0.2), child("b", "idle"))
+    async with tree_of(settings, tmp_path) as operator:
+        await wait_ready(operator, "b", 1)
+        await operator.remove("a")
+    report = only_report(tmp_path, "a")
+    assert (report.cause, report.rung) == ("stop", "sigkill")
+    assert [json.loads(line)["event"] for line in report.log_tail] == ["printed"]
