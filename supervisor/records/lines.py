@@ -35,8 +35,11 @@ class LineSplitter:
         *ended, rest = chunk.split(b"\n")
         lines = []
         for piece in ended:
-            self._append(piece)
-            lines.append(self._take())
+            if self._pending or self._is_skipping or len(piece) > self._max_bytes:
+                self._append(piece)
+                lines.append(self._take())
+            else:
+                lines.append(piece)  # Nearly all; the other way costs seven milliseconds for 16 KiB of empty ones.
         self._append(rest)
         return lines
 
@@ -69,8 +72,8 @@ class Wrapper:
         self._pid = pid
         self._redact = redaction.text
 
-    def wrap(self, line: bytes, stream: str) -> bytes:
-        """Return the line as one JSON object, without a newline.
+    def wrap(self, line: bytes, stream: str, at: str) -> bytes:
+        """Return the line as one JSON object, without a newline; `at` is when it was read, as of `utc_now`.
 
         A line that is one already comes back byte for byte, unless there is a secret in it: its writer may have been
         somebody else than the log of the actor, which masks them. Bytes that are no UTF-8 become U+FFFD.
@@ -84,21 +87,21 @@ class Wrapper:
         masked = self._redact(text)
         if line.endswith(_CUT) and len(line) > MAX_LINE_BYTES:
             cut = _CUT.decode()
-            return self._wrapped(masked.removesuffix(cut)[:-TRIMMED] + cut, stream)
+            return self._wrapped(masked.removesuffix(cut)[:-TRIMMED] + cut, stream, at)
         if may_be_object:
             kept = line if masked == text else masked.encode()
             if _is_object(kept):
                 return kept
-        return self._wrapped(masked, stream)
+        return self._wrapped(masked, stream, at)
 
-    def _wrapped(self, text: str, stream: str) -> bytes:
+    def _wrapped(self, text: str, stream: str, at: str) -> bytes:
         fields: dict[str, Any] = {
             "actor": self._actor,
             "pid": self._pid,
             "stream": stream,
             "event": text,
             "level": "info" if stream == "stdout" else "warning",
-            "time": utc_now(),
+            "time": at,
         }
         return msgspec.json.encode(fields)
 

@@ -14,7 +14,10 @@ from actors.runtime.process.logs import Redaction, get_logger
 from supervisor.records.lines import LineSplitter, Wrapper, utc_now
 
 READ_BYTES: Final = 16 * 1024
-"""Of one read: some hundred lines, which is a millisecond of work before the others have their turn."""
+"""Of one read. It may be as many lines, all of them empty."""
+
+LINES_A_TURN: Final = 200
+"""A millisecond of work, whatever their length; then the others have their turn."""
 
 KEPT_LINES: Final = 500
 KEPT_BYTES: Final = 256 * 1024
@@ -140,11 +143,17 @@ class Reading:
         self.scope = trio.CancelScope()
         self.ended = trio.Event()
         self._taken = dict.fromkeys(pipes, 0)
+        self._in_hand = dict.fromkeys(pipes, 0)
         self._turn = trio.Event()
 
-    def took(self, pipe: trio.lowlevel.FdStream, count: int) -> None:
-        """Count bytes that were read."""
-        self._taken[pipe] += count
+    def take(self, pipe: trio.lowlevel.FdStream, count: int) -> None:
+        """Count bytes that were read, and whose lines are passed on now."""
+        self._in_hand[pipe] = count
+
+    def took(self, pipe: trio.lowlevel.FdStream) -> None:
+        """Count them as done with."""
+        self._taken[pipe] += self._in_hand[pipe]
+        self._in_hand[pipe] = 0
         self._wake()
 
     def end_pipe(self, pipe: trio.lowlevel.FdStream) -> None:
@@ -153,8 +162,8 @@ class Reading:
         self._wake()
 
     async def catch_up(self) -> None:
-        """Wait until all that is in the pipes now was read."""
-        due = {pipe: taken + _unread(pipe.fileno()) for pipe, taken in self._taken.items()}
+        """Wait until all that is in the pipes now was read and passed on."""
+        due = {pipe: taken + self._in_hand[pipe] + _unread(pipe.fileno()) for pipe, taken in self._taken.items()}
         while any(taken < due[pipe] for pipe, taken in self._taken.items()):
             await self._turn.wait()
 
@@ -248,10 +257,11 @@ class LogCollector:
 
     async def _read(self, stream: str, reading: Reading, pipe: trio.lowlevel.FdStream, wrapper: Wrapper) -> None:
         splitter = LineSplitter()
+        lines: deque[bytes] = deque()
 
-        def pass_on(lines: list[bytes]) -> None:
-            for line in lines:
-                wrapped = wrapper.wrap(line, stream)
+        def pass_on(count: int, at: str) -> None:
+            for _ in range(min(count, len(lines))):
+                wrapped = wrapper.wrap(lines.popleft(), stream, at)
                 self._write(wrapped + b"\n")
                 reading.tail.add(Line(reading.pid, wrapped))
 
@@ -259,8 +269,14 @@ class LogCollector:
             async with pipe:
                 try:
                     while chunk := await pipe.receive_some(READ_BYTES):
-                        pass_on(splitter.feed(chunk))
-                        reading.took(pipe, len(chunk))
+                        reading.take(pipe, len(chunk))
+                        lines += splitter.feed(chunk)
+                        at = utc_now()
+                        pass_on(LINES_A_TURN, at)
+                        while lines:
+                            await trio.lowlevel.checkpoint()
+                            pass_on(LINES_A_TURN, at)
+                        reading.took(pipe)
                 finally:
                     reading.end_pipe(pipe)
         except trio.BrokenResourceError as error:
@@ -268,7 +284,8 @@ class LogCollector:
             log: Any = get_logger(actor="supervisor")
             log.warning("log.unreadable", child_pid=reading.pid, stream=stream, error=str(error.__cause__ or error))
         finally:
-            pass_on(splitter.end())
+            lines += splitter.end()
+            pass_on(len(lines), utc_now())  # A tree that is cancelled waits for nothing more, and loses nothing.
             self.lines_cut += splitter.cut
 
 

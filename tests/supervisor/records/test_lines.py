@@ -48,6 +48,9 @@ def test_what_stands_after_the_last_newline_is_a_line_too() -> None:
     assert split([b"a\n"]) == ([b"a"], 0)
 
 
+AT = "2026-11-27T07:00:00.000000Z"
+
+
 def wrapper(*secrets: str) -> Wrapper:
     return Wrapper("public", 7, Redaction(secrets))
 
@@ -63,7 +66,7 @@ def wrapper(*secrets: str) -> Wrapper:
     ],
 )
 def test_a_line_that_is_a_json_object_passes_byte_for_byte(line: bytes) -> None:
-    assert wrapper("a-secret").wrap(line, "stderr") == line
+    assert wrapper("a-secret").wrap(line, "stderr", AT) == line
 
 
 @pytest.mark.parametrize(
@@ -82,28 +85,28 @@ def test_a_line_that_is_a_json_object_passes_byte_for_byte(line: bytes) -> None:
     ],
 )
 def test_any_other_line_becomes_a_json_object_that_says_who_printed_it(line: bytes) -> None:
-    wrapped = json.loads(wrapper().wrap(line, "stdout"))
-    assert wrapped.pop("time").endswith("Z")
-    assert wrapped == {"actor": "public", "pid": 7, "stream": "stdout", "event": line.decode(), "level": "info"}
+    wrapped = json.loads(wrapper().wrap(line, "stdout", AT))
+    said = {"actor": "public", "pid": 7, "stream": "stdout", "event": line.decode(), "level": "info", "time": AT}
+    assert wrapped == said
 
 
 @pytest.mark.parametrize("line", [b"\xff\xfe", b'{"a":"\xff"}', b'{"\xff":1}', b'{"a":{"b":"\xff"}}'])
 def test_bytes_that_are_no_text_are_replaced(line: bytes) -> None:
-    wrapped = json.loads(wrapper().wrap(line, "stderr").decode())
+    wrapped = json.loads(wrapper().wrap(line, "stderr", AT).decode())
     assert wrapped["event"] == line.decode("utf-8", "replace")
     assert wrapped["level"] == "warning"
 
 
 @given(st.binary(max_size=200).filter(lambda line: b"\n" not in line))
 def test_whatever_is_printed_comes_out_as_one_line_of_json(line: bytes) -> None:
-    wrapped = wrapper().wrap(line, "stderr")
+    wrapped = wrapper().wrap(line, "stderr", AT)
     assert b"\n" not in wrapped
     assert isinstance(json.loads(wrapped.decode()), dict)
 
 
 @pytest.mark.parametrize("line", [b"my key is k3y-of-the-owner.", b'{"mine":"k3y-of-the-owner"}'])
 def test_a_secret_is_masked_also_in_a_json_object(line: bytes) -> None:
-    masked = wrapper("k3y-of-the-owner").wrap(line, "stdout")
+    masked = wrapper("k3y-of-the-owner").wrap(line, "stdout", AT)
     assert b"k3y-of-the-owner" not in masked
     assert b"***" in masked
     json.loads(masked)
@@ -116,7 +119,7 @@ def test_a_secret_is_masked_also_where_a_json_object_quotes_it() -> None:
 
 
 def test_masking_never_leaves_a_broken_json_object() -> None:
-    masked = wrapper('":"b').wrap(b'{"a":"bcd"}', "stdout")
+    masked = wrapper('":"b').wrap(b'{"a":"bcd"}', "stdout", AT)
     assert json.loads(masked)["event"] == '{"a***cd"}'
 
 
@@ -125,7 +128,7 @@ def test_the_first_part_of_a_secret_before_the_cut_is_not_shown(part: int) -> No
     secret = "Sq3TnVpXw8Rk5Jm2Lb9Yd4Hg7Fc6Za1EuQ0WiOoPsKt"
     splitter = LineSplitter()
     (line,) = splitter.feed(b"x" * (MAX_LINE_BYTES - part) + secret.encode() + b"y" * 100 + b"\n")
-    shown = json.loads(wrapper(secret).wrap(line, "stdout"))["event"]
+    shown = json.loads(wrapper(secret).wrap(line, "stdout", AT))["event"]
     assert secret[:4] not in shown
     assert shown.endswith("x [cut]")
     assert len(shown) > MAX_LINE_BYTES // 2

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from supervisor.records.log_collector import (
     FOLLOWER_LINES,
     KEPT_BYTES,
     KEPT_LINES,
+    LINES_A_TURN,
+    READ_BYTES,
     LogCollector,
 )
 
@@ -298,6 +301,49 @@ async def test_what_a_dead_life_printed_is_read_however_late_the_reader_has_its_
         "last words",
         *["more than one read takes"] * 1000,
     ]
+
+
+async def test_many_short_lines_leave_the_others_their_turns() -> None:
+    written = Written()
+    async with collecting(written) as collector:
+        life = Life(collector, "public", 7)
+        os.write(life.stdout, b"\n" * READ_BYTES)
+        done = [0]
+        while done[-1] < READ_BYTES:
+            await trio.lowlevel.checkpoint()
+            done.append(len(written.lines))
+        await life.end()
+    # Trio shuffles who is first in each round: one may have two turns between two of another.
+    assert max(after - before for before, after in pairwise(done)) <= 2 * LINES_A_TURN
+
+
+async def test_lines_that_take_several_turns_come_in_order_and_with_the_time_of_their_read() -> None:
+    written = Written()
+    numbers = [str(number) for number in range(10 * LINES_A_TURN)]
+    async with collecting(written) as collector:
+        await Life(collector, "public", 7).end("\n".join(numbers).encode())
+    seen = [json.loads(line) for line in written.lines]
+    assert [line["event"] for line in seen] == numbers
+    assert len({line["time"] for line in seen}) == 2  # One read, and the end behind the last newline.
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_lines_that_were_read_and_wait_for_their_turn_are_not_lost(
+    is_cancelled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_collector, "DRAIN_S", 0.0)
+    written = Written()
+    async with collecting(written) as collector:
+        life = Life(collector, "public", 7)
+        os.write(life.stdout, b"\n" * READ_BYTES)
+        while not written.lines:
+            await trio.lowlevel.checkpoint()
+        if is_cancelled:
+            collector._nursery.cancel_scope.cancel()
+        else:
+            await collector.drain(7)  # Somebody else holds the pipe.
+        life.close()
+    assert len(written.lines) == READ_BYTES
 
 
 async def test_a_flood_of_one_child_holds_up_no_other() -> None:
