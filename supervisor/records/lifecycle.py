@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,9 +93,20 @@ class Lifecycle:
         full, self._fd = self._fd, self._open()
         os.close(full)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the file was removed while it is written. A pipe is never gone: its reader has it still."""
+        try:
+            self._path.stat()
+        except FileNotFoundError:
+            return stat.S_ISREG(os.fstat(self._fd).st_mode)
+        except OSError:
+            return False  # As far as anybody can tell.
+        return False
+
     def reopen(self) -> None:
-        """Go on in a new file where there is none at the path any more."""
-        if self._path.exists():
+        """Go on in a new file where the old one is gone."""
+        if not self.is_gone:
             return
         try:
             gone, self._fd = self._fd, self._open()

@@ -85,7 +85,7 @@ class RunDir:
             self._lock_fd = None
 
     def retake(self) -> None:
-        """Make the directory again where it is gone, and hold it as at the start.
+        """Make the directory again where it is gone, and hold it as at the start; `mark_again` comes next.
 
         Raises:
             SettingsError: it cannot be made, or somebody else has made one there.
@@ -102,7 +102,6 @@ class RunDir:
         if self._lock_fd is not None:
             os.close(self._lock_fd)
         self._lock_fd = fd
-        self.mark_borrowed(self._is_borrowed)
 
     def _open_lock(self, how: int = 0) -> int:
         try:
@@ -156,6 +155,14 @@ class RunDir:
             marker.touch(0o600) if is_borrowed else marker.unlink(missing_ok=True)
         except OSError as error:
             raise SettingsError(f"{marker} cannot be written: {error.strerror}; {ANOTHER}") from error
+
+    def mark_again(self) -> None:
+        """Say once more what `mark_borrowed` said, in a directory that was made again.
+
+        Raises:
+            SettingsError: that cannot be written.
+        """
+        self.mark_borrowed(self._is_borrowed)
 
     def listen(self, path: Path) -> socket.socket:
         """Return a listening Unix socket of mode 0600; a file that a dead supervisor left is replaced.

@@ -11,6 +11,7 @@ from supervisor.control.server import serve_control
 from supervisor.running.listeners import Listeners
 from supervisor.running.operator import Operator
 from supervisor.running.own_socket import OwnSocket
+from supervisor.running.run_dir import MORE_DESCRIPTORS
 
 REMIND_S: Final = 600.0
 """How often what goes on to be wrong is told."""
@@ -43,9 +44,11 @@ class RunDirWatch:
         self._operator = operator
         self._tree = operator.tree
         self._run_dir = operator.tree.run_dir
+        self._history = operator.tree.records.lifecycle
         self._listeners = listeners
         self._services = services
         self._is_in_doubt = False
+        self._is_made_again = False  # And that is not told yet.
         self._told_s = -math.inf
         self._unreachable: list[str] = []
         self._serve()
@@ -61,35 +64,49 @@ class RunDirWatch:
             now_s: monotonic.
         """
         was_lost = self._run_dir.is_lost
-        was_in_doubt, self._is_in_doubt = self._is_in_doubt, was_lost or not self._control.is_there
+        is_in_doubt = was_lost or not self._control.is_there or self._history.is_gone
+        was_in_doubt, self._is_in_doubt = self._is_in_doubt, is_in_doubt
         if self._is_in_doubt and not was_in_doubt:
             return  # Whoever removes it may be at it still, and would find what is made now in the way.
         try:
-            if was_lost:
-                self._run_dir.retake()
-            if not self._control.is_there:
-                self._serve_anew()
+            self._mend(was_lost=was_lost)
         except SettingsError as error:
             self._tell_lost(str(error), now_s=now_s)
             return
-        if was_lost:
+        self._history.reopen()
+        if self._is_made_again:
             self._tree.log.error(
                 "run_dir.made_again", run_dir=str(self._run_dir.path), why="it, or the lock in it, had been removed"
             )
-            self._tree.records.lifecycle.reopen()
         elif self.trouble:
             self._tree.log.warning("run_dir.back", run_dir=str(self._run_dir.path))
+        self._is_made_again = False
         self._told_s = -math.inf
         self._set_trouble("")
         self._tell_unreachable()
 
+    def _mend(self, *, was_lost: bool) -> None:
+        """Make what is gone; what could not be made, as when no descriptor was left, is made by a later look."""
+        if was_lost:
+            self._run_dir.retake()
+            self._is_made_again = True
+        if self._is_made_again:
+            self._run_dir.mark_again()
+        if not self._control.is_there:
+            self._serve_anew()
+
     def _serve(self) -> None:
         path = self._run_dir.control_socket
-        self._control = OwnSocket(self._run_dir.listen(path), path)
+        control = OwnSocket(self._run_dir.listen(path), path)
+        try:
+            # The server closes what it gets, and the file is removed while this one is open.
+            listener = control.listener.dup()
+        except OSError as error:
+            control.close()
+            raise SettingsError(f"cannot listen on {path}: {error.strerror}; {MORE_DESCRIPTORS}") from error
+        self._control = control
         self._accepting = trio.CancelScope()
-        serve = partial(serve_control, accepting=self._accepting)
-        # The server closes what it gets, and the file is removed while this one is open.
-        self._services.start_soon(serve, self._control.listener.dup(), self._operator)
+        self._services.start_soon(partial(serve_control, accepting=self._accepting), listener, self._operator)
 
     def _serve_anew(self) -> None:
         control, accepting = self._control, self._accepting

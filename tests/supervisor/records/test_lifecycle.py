@@ -124,6 +124,21 @@ def test_a_pipe_whose_reader_ended_does_not_end_the_tree(tmp_path: Path) -> None
     ]
 
 
+def test_a_file_that_was_removed_is_begun_anew_and_a_pipe_is_kept(tmp_path: Path, fifo: tuple[Path, int]) -> None:
+    path, reader = fifo
+    for to in (path, tmp_path / "l.jsonl"):
+        lifecycle = Lifecycle(to)
+        assert not lifecycle.is_gone
+        to.unlink()
+        assert lifecycle.is_gone == (to != path)
+        lifecycle.reopen()
+        lifecycle.write("child_ready", child="a", pid=1)
+        lifecycle.close()
+    assert pids_in(os.read(reader, PIPE_BYTES)) == [1]
+    assert pids_in((tmp_path / "l.jsonl").read_bytes()) == [1]
+    assert not path.exists()
+
+
 def pids_in(lines: bytes) -> list[int]:
     return [json.loads(line)["pid"] for line in lines.splitlines()]
 

@@ -1,7 +1,9 @@
 """What a supervisor does about a run directory that is removed, with a fake tree, and with a real one."""
 
+import errno
 import json
 import shutil
+import socket
 import stat
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +16,7 @@ import structlog
 import structlog.testing
 import trio
 
+from protocols.errors import SettingsError
 from supervisor.control.client import ask
 from supervisor.control.messages import Command
 from supervisor.records.lifecycle import Lifecycle
@@ -23,6 +26,14 @@ from supervisor.running.run_dir_watch import REMIND_S, RunDirWatch
 from tests.supervisor.running.test_lost_run_dir import answers
 from tests.supervisor.views.statuses import tree as tree_status
 from tests.tree.running_tree import LIMIT_S, RunningTree, children, running_tree
+
+
+class NoDescriptorLeft(OSError, SettingsError):
+    """Both: the system raises the one, and the run directory makes the other of it."""
+
+
+def no_descriptor_left(*_args: object) -> None:
+    raise NoDescriptorLeft(errno.EMFILE, "Too many open files")
 
 
 class OwnTree:
@@ -99,6 +110,41 @@ async def test_a_directory_that_is_gone_is_made_again_and_commands_reach_the_tre
         own.own.lifecycle.write("later", child=None, pid=None)
         assert json.loads(own.run_dir.lifecycle_file.read_text())["event"] == "later"
         assert own.look() == []
+
+
+@pytest.mark.parametrize("failing", [(RunDir, "listen"), (socket.socket, "dup"), (RunDir, "mark_borrowed")])
+async def test_a_directory_that_is_made_again_in_two_attempts_is_whole(
+    failing: tuple[type, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig(tmp_path) as own:
+        own.run_dir.mark_borrowed(True)
+        shutil.rmtree(own.run_dir.path)
+        assert own.look() == []
+        with monkeypatch.context() as patch:
+            patch.setattr(*failing, no_descriptor_left)
+            assert own.look() == [("run_dir.lost", "")]
+            assert not own.run_dir.is_lost  # It came so far.
+        assert own.look()[0] == ("run_dir.made_again", "")
+        assert own.watch.trouble == ""
+        assert await own.pid_answered() == tree_status().pid
+        assert (own.run_dir.path / "started-by-a-program").exists()
+        own.own.lifecycle.write("later", child=None, pid=None)
+        assert json.loads(own.run_dir.lifecycle_file.read_text())["event"] == "later"
+        assert own.look() == []
+
+
+async def test_a_history_that_cannot_be_begun_anew_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig(tmp_path) as own:
+        own.run_dir.lifecycle_file.unlink()
+        assert own.look() == []
+        with monkeypatch.context() as patch:
+            patch.setattr(Lifecycle, "_open", no_descriptor_left)
+            assert own.look() == [("lifecycle.lost", "")]
+        assert own.look() == []
+        own.own.lifecycle.write("later", child=None, pid=None)
+        assert json.loads(own.run_dir.lifecycle_file.read_text())["event"] == "later"
 
 
 async def test_a_lock_that_was_removed_is_taken_again(tmp_path: Path) -> None:
