@@ -15,6 +15,7 @@ from supervisor.machine.machine import Machine
 from supervisor.processes.life import Life
 from supervisor.processes.limits import apply_limits
 from supervisor.processes.process import ChildProcess
+from supervisor.processes.side_processes import SIDE_PROCESSES
 from supervisor.processes.spawning import Spawner
 from supervisor.processes.strangers import Strangers
 from supervisor.processes.watching import Coroner
@@ -46,7 +47,6 @@ class Children:
     Attributes:
         lives: the newest life of each child, also when it has ended.
         logs: what the children write.
-        is_checking: this process has a child that is no actor, and must not take it for a stranger.
     """
 
     def __init__(
@@ -63,7 +63,6 @@ class Children:
     ) -> None:
         self.lives: dict[str, Life] = {}
         self.logs = LogCollector(nursery, redaction=records.redaction, write=records.log.write)
-        self.is_checking = False
         self._machine = machine
         self._apply = apply
         self._record = record
@@ -164,11 +163,13 @@ class Children:
 
     def sweep(self) -> None:
         """End what dead children left behind, and collect dead strangers when this is PID 1."""
-        if self.is_checking:
-            return  # The next sweep finds the rest.
         self._spawner.collect()
-        known = {life.pid for life in self.lives.values() if life.ended is None} | self._spawner.known_pids()
-        for pid in self._strangers.sweep(known):
+        with SIDE_PROCESSES.known_nowait() as beside:
+            if beside is None:
+                return  # One is being made now. The next sweep finds the rest.
+            living = {life.pid for life in self.lives.values() if life.ended is None}
+            ended = self._strangers.sweep(living | self._spawner.known_pids() | beside)
+        for pid in ended:
             self._log.warning("stranger.ended", child_pid=pid)
 
     @property

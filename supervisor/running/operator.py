@@ -248,12 +248,10 @@ class Operator:
 
     async def _checked(self, read: Callable[[], T]) -> T:
         """Read settings in a thread: the check imports every actor, in a process of its own, and takes a second."""
-        self.tree.children.is_checking = True
         try:
             return await _in_thread(read)
         finally:
-            self.tree.children.is_checking = False
-            self.tree.children.sweep()
+            self.tree.children.sweep()  # What an import has left behind.
 
 
 async def _in_thread(read: Callable[[], T]) -> T:

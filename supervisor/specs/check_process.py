@@ -17,6 +17,7 @@ from actors.runtime.process.logs import are_logs_configured, get_logger
 from actors.runtime.settings.check import CheckAnswer, CheckRequest, Importing
 from protocols.unreadable import UNREADABLE
 from supervisor.machine.causes import signal_name
+from supervisor.processes.side_processes import SIDE_PROCESSES
 from supervisor.startup.early_signals import ending_by_exit
 
 SLOW_S: Final = 2.0
@@ -98,9 +99,13 @@ def _process(asked: IO[bytes], told: IO[bytes]) -> Iterator[subprocess.Popen[byt
     command = [sys.executable, "-P", "-m", "actors.runtime.settings.check", str(os.getpid())]
     # The children get the supervisor's import path, so the check must look there too, and nowhere else (-P).
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(  # noqa: S603 - our own module
-        command, stdin=asked, stdout=subprocess.PIPE, stderr=told, env=environment
-    ) as process:
+
+    def make() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - our own module
+            command, stdin=asked, stdout=subprocess.PIPE, stderr=told, env=environment
+        )
+
+    with SIDE_PROCESSES.running(make) as process:
         try:
             yield process
         finally:

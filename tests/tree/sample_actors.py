@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from typing import Any
@@ -110,6 +111,12 @@ async def eats_memory_before_it_is_ready(actor: Any) -> None:
     while True:
         eaten.append(bytearray(b"x" * 4_000_000))
         await trio.sleep(0.005)
+
+
+async def starts_a_program(actor: Any) -> None:
+    program = subprocess.Popen(["sleep", "600"])  # noqa: ASYNC220 - once, at the start
+    actor.counters.set("program", program.pid)
+    await idle(actor)
 
 
 async def prints_secrets(actor: Any) -> None:
