@@ -23,3 +23,7 @@ class RestartBudget:
         while self._admitted_s and now_s - self._admitted_s[0] > self._period_s:
             self._admitted_s.popleft()
         return self._max_restarts - len(self._admitted_s)
+
+    def usage(self, now_s: float) -> str:
+        """Say how much of it is spent right now, as `2 of 5 within 60 s`."""
+        return f"{self._max_restarts - self.left(now_s)} of {self._max_restarts} within {self._period_s:g} s"

@@ -15,6 +15,7 @@ class Cause(enum.StrEnum):
     EXIT = "exit"
     SIGNAL = "signal"
     KILLED = "killed"
+    FORK_SERVER_LOST = "fork_server_lost"
     MEMORY = "memory"
     HANG = "hang"
     SETTINGS = "settings"
@@ -31,6 +32,9 @@ class Cause(enum.StrEnum):
 
 ORDERED: Final = frozenset({Cause.STOP, Cause.RESTART, Cause.SIBLING})
 """Ends that were asked for, so that nothing follows from them by the rules of failure."""
+
+FROM_OUTSIDE: Final = frozenset({Cause.KILLED, Cause.FORK_SERVER_LOST})
+"""Ends that say nothing about whether the child can run: it is started again at once."""
 
 _OF_SIGNAL: Final[dict[int, Cause]] = {signal.SIGKILL: Cause.KILLED, signal.SIGALRM: Cause.HANG}
 """SIGALRM is how the dead-man timer of an actor ends it when its loop does not turn."""
@@ -54,18 +58,22 @@ class Exit(Struct, frozen=True):
         signal: the number of the signal that ended it.
         summary: its last words, if it had any.
         is_out_of_memory: the kernel killed it because memory was short.
+        is_server_lost: its fork server ended, and took it along unless it had ended just before.
     """
 
     code: int | None
     signal: int | None
     summary: str = ""
     is_out_of_memory: bool = False
+    is_server_lost: bool = False
 
     @property
     def cause(self) -> Cause:
         """The cause as far as the exit itself tells it."""
         if self.is_out_of_memory:
             return Cause.MEMORY
+        if self.is_server_lost and self.code is None and self.signal in {None, signal.SIGKILL}:
+            return Cause.FORK_SERVER_LOST
         if self.signal is not None:
             return _OF_SIGNAL.get(self.signal, Cause.SIGNAL)
         return _OF_CODE.get(self.code or 0, Cause.EXIT)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from supervisor.machine.actions import Decision, Record
-from supervisor.machine.causes import Cause
+from supervisor.machine.causes import FROM_OUTSIDE, Cause
 from supervisor.machine.core import Core, End
 from supervisor.machine.members import GroupRecord, Member
 from supervisor.machine.states import ALIVE, RUNS, WAITING, Input, State
@@ -15,25 +15,38 @@ class Endings(Core):
     def _after_end(self, member: Member, cause: Cause, now_s: float) -> None:
         parent = self._parent(member)
         around = list(self._around(member))  # Some of them may be forgotten below.
-        member.must_stop = None
+        goes_along, member.must_stop = member.must_stop is Cause.SIBLING, None
         member.reason = ""
         if self.is_stopping or parent.state not in RUNS or member.is_held:
             what = "it" if member.is_held else "the tree" if self.is_stopping else _named(parent)
             self._decide(member, f"not restarted: {what} is being stopped")
             member.enter(Input.FINISH, now_s)
             self._drop_if_leaving(member)
+        elif goes_along:
+            self._go_along(member, now_s)
         elif not member.comes_back_after(cause):
             self._finish(parent, member, cause, now_s)
         elif parent.policy.when_exhausted == "park":
             self._restart_or_park(parent, member, cause, now_s)
-        elif cause is not Cause.SETTINGS and parent.budget.admit(now_s):
-            limit, window = parent.policy.intensity, parent.policy.period_s
-            spent = limit - parent.budget.left(now_s)
-            self._restart(parent, member, cause, now_s, f"cause {cause}, {spent} of {limit} within {window:g} s")
+        elif cause is not Cause.SETTINGS and parent.budget_for(cause).admit(now_s):
+            self._restart(parent, member, cause, now_s, parent.budget_for(cause).usage(now_s))
         else:
             self._give_up(parent, member, cause, now_s)
         for group in around:  # Also those outside may have waited for nothing but this first attempt.
             self._advance(group, now_s)
+
+    def _go_along(self, member: Member, now_s: float) -> None:
+        """Take the end of one that was still to be stopped for a sibling for that stop, as OTP does.
+
+        It costs no budget and no delay: what brings down a whole group is one failure of it.
+        """
+        member.enter(Input.RETRY, now_s)
+        if member.spec.restart == "temporary":
+            member.enter(Input.FINISH, now_s)
+            self._decide(member, "not restarted: temporary")
+        else:
+            member.enter(Input.WISH, now_s)
+            self._decide(member, "starts again with the sibling that failed before it")
 
     def _finish(self, parent: GroupRecord, member: Member, cause: Cause, now_s: float) -> None:
         """Leave a member ended; its group may end with it."""
@@ -58,17 +71,17 @@ class Endings(Core):
     def _restart_or_park(self, parent: GroupRecord, member: Member, cause: Cause, now_s: float) -> None:
         if cause is Cause.SETTINGS:
             self._park(parent, member, "its settings cannot be used", now_s)
-        elif member.is_probe and cause is not Cause.KILLED:
+        elif member.is_probe and cause not in FROM_OUTSIDE:
             self._park(parent, member, "it failed again when it was tried", now_s)
         elif member.admit(cause, parent.policy, now_s):
-            self._restart(parent, member, cause, now_s, member.spent(cause, now_s, parent.policy))
+            self._restart(parent, member, cause, now_s, member.usage(cause, now_s))
         else:
             window = parent.policy.period_s
             self._park(parent, member, f"its restarts within {window:g} s are spent (cause {cause})", now_s)
 
-    def _restart(self, parent: GroupRecord, member: Member, cause: Cause, now_s: float, budget: str) -> None:
-        # A SIGKILL from outside is an operator at work; he wants it back, and has a budget of his own.
-        delay_s = 0.0 if cause is Cause.KILLED else member.backoff.next_delay_s(now_s)
+    def _restart(self, parent: GroupRecord, member: Member, cause: Cause, now_s: float, usage: str) -> None:
+        # A SIGKILL from outside is an operator at work, and he wants it back.
+        delay_s = 0.0 if cause in FROM_OUTSIDE else member.backoff.next_delay_s(now_s)
         self._note_failed(member)
         member.enter(Input.RETRY, now_s)
         if delay_s > 0.0:
@@ -78,7 +91,7 @@ class Endings(Core):
         siblings = self._involve_siblings(parent, member, now_s)
         when = f"restart in {delay_s:.2f} s" if delay_s > 0.0 else "restarted at once"
         with_whom = f", with {', '.join(siblings)} ({parent.policy.strategy})" if siblings else ""
-        self._decide(member, f"{when}{with_whom} ({budget})")
+        self._decide(member, f"{when}{with_whom} (cause {cause}, {usage})")
 
     def _park(self, parent: GroupRecord, member: Member, why: str, now_s: float) -> None:
         self._note_failed(member)

@@ -5,7 +5,7 @@ from typing import Final
 
 from protocols.backoff import Backoff
 from protocols.restart_budget import RestartBudget
-from supervisor.machine.causes import Cause, Exit
+from supervisor.machine.causes import FROM_OUTSIDE, Cause, Exit
 from supervisor.machine.states import Input, State, next_state
 from supervisor.specs.spec import ROOT, ChildSpec, GroupPolicy, GroupSpec, SupervisorFlags
 
@@ -107,18 +107,13 @@ class Member:
 
     def admit(self, cause: Cause, policy: GroupPolicy, now_s: float) -> bool:
         """Spend one restart of the budget for this cause; say whether there was one left."""
-        limit = self._limit(cause, policy)
+        limit = self._flags.killed_intensity if cause in FROM_OUTSIDE else policy.intensity
         budget = self._budgets.setdefault(cause, RestartBudget(max_restarts=limit, period_s=policy.period_s))
         return budget.admit(now_s)
 
-    def spent(self, cause: Cause, now_s: float, policy: GroupPolicy) -> str:
+    def usage(self, cause: Cause, now_s: float) -> str:
         """Say how much of the budget for this cause is spent."""
-        limit = self._limit(cause, policy)
-        used = limit - self._budgets[cause].left(now_s)
-        return f"cause {cause}, {used} of {limit} within {policy.period_s:g} s"
-
-    def _limit(self, cause: Cause, policy: GroupPolicy) -> int:
-        return self._flags.killed_intensity if cause is Cause.KILLED else policy.intensity
+        return self._budgets[cause].usage(now_s)
 
 
 class ChildRecord(Member):
@@ -143,9 +138,23 @@ class GroupRecord(Member):
         self.members: Final = members
         self.renew_budget()
 
+    def set_flags(self, flags: SupervisorFlags) -> None:
+        """Follow other flags, with full budgets; see `Member`."""
+        super().set_flags(flags)
+        self.renew_budget()
+
     def renew_budget(self) -> None:
         """Begin with a full budget for all members together, as a new life of the group does."""
-        self.budget = RestartBudget(max_restarts=self.policy.intensity, period_s=self.policy.period_s)
+        intensity, lost, period_s = self.policy.intensity, self._flags.killed_intensity, self.policy.period_s
+        self._budget = RestartBudget(max_restarts=intensity, period_s=period_s)
+        self._lost_budget = RestartBudget(max_restarts=lost, period_s=period_s)
+
+    def budget_for(self, cause: Cause) -> RestartBudget:
+        """Return the budget that all members share, for this cause.
+
+        A fork server takes all of them along at once. That is one event, and none that OTP knows, so it does not count.
+        """
+        return self._lost_budget if cause is Cause.FORK_SERVER_LOST else self._budget
 
     def affected_by(self, name: str) -> list[str]:
         """Return the siblings that are restarted with a member, in start order."""

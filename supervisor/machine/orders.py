@@ -159,7 +159,6 @@ class Orders(Endings):
     def set_flags(self, flags: SupervisorFlags, *, now_s: float) -> list[Action]:
         """Let the whole tree follow other flags from now on."""
         self.flags = self._root.policy = flags
-        self._root.renew_budget()
         for member in (*self.children.values(), *self.groups.values()):
             member.set_flags(flags)
         self._advance(self._root, now_s)

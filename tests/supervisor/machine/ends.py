@@ -12,6 +12,7 @@ from tests.supervisor.machine.world import (
     OUT_OF_MEMORY,
     REFUSED,
     SEGFAULT,
+    SERVER_LOST,
     TOO_MUCH_MEMORY,
     World,
 )
@@ -47,6 +48,7 @@ ENDS: Final[dict[str, Callable[[World, str], object]]] = {
     "error_exit": partial(World.exit, ended=ERROR),
     "segfault": partial(World.exit, ended=SEGFAULT),
     "sigkill": partial(World.exit, ended=KILLED),
+    "fork_server_lost": partial(World.exit, ended=SERVER_LOST),
     "hang": partial(_condemned, event="stalled"),
     "killed_by_the_kernel": partial(World.exit, ended=OUT_OF_MEMORY),
     "memory_error": partial(World.exit, ended=TOO_MUCH_MEMORY),

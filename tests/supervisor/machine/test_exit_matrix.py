@@ -16,6 +16,7 @@ stopped_by_operator  | held      | held      | held      |
 error_exit           | back      | back      | done      | exit
 segfault             | back      | back      | done      | signal
 sigkill              | back      | back      | done      | killed
+fork_server_lost     | back      | back      | done      | fork_server_lost
 hang                 | back      | back      | done      | hang
 killed_by_the_kernel | back      | back      | done      | memory
 memory_error         | back      | back      | done      | memory

@@ -10,7 +10,7 @@ import pytest
 from supervisor.machine.actions import AskToStop, Kill, Record, Spawn, TreeStopped
 from tests.supervisor.machine.ends import ENDS
 from tests.supervisor.machine.tables import rows
-from tests.supervisor.machine.world import ERROR, KILLED, NORMAL, SEGFAULT, World, child, group
+from tests.supervisor.machine.world import ERROR, KILLED, NORMAL, SEGFAULT, SERVER_LOST, World, child, group
 
 
 def three(strategy: Any, **flags: Any) -> World:
@@ -174,6 +174,50 @@ def test_one_budget_for_all_members_and_causes_where_the_group_gives_up() -> Non
     assert not world.machine.is_stopping
     world.exit("c", KILLED)
     assert world.machine.end == "exhausted"
+
+
+@pytest.mark.parametrize("ended", [ERROR, KILLED, SERVER_LOST, NORMAL])
+@pytest.mark.parametrize("order", ["abc", "cab"])
+def test_one_for_all_counts_once_when_all_end_at_once(order: str, ended: Any) -> None:
+    world = three("one_for_all", intensity=1, when_exhausted="escalate")
+    for name in order:  # The first fails, the second's turn to stop has not come, the third is asked to.
+        world.exit(name, ended)
+    assert world.machine.end == ""
+    assert world.answer_all() == ["a", "b", "c"]
+    assert lives(world) == {"a": 2, "b": 2, "c": 2}
+    assert world.decision(order[1]) == "starts again with the sibling that failed before it"
+
+
+def test_rest_for_one_counts_those_that_were_started_before_as_failures_of_their_own() -> None:
+    world = three("rest_for_one", intensity=2, when_exhausted="escalate")
+    for name in "bac":
+        world.exit(name)
+    assert world.machine.end == ""
+    assert "2 of 2" in world.decision("a")
+    assert world.answer_all() == ["a", "b", "c"]
+
+
+def test_a_sibling_that_ends_for_good_before_its_turn_to_stop_is_not_started_again() -> None:
+    members = [child("a", restart="temporary"), child("b"), child("c")]
+    world = World.running(*members, strategy="one_for_all", when_exhausted="escalate")
+    world.exit("b")
+    world.exit("a")
+    assert world.decision("a") == "not restarted: temporary"
+    world.answer_all()
+    assert world.states() == {"a": "stopped", "b": "ready", "c": "ready"}
+
+
+@pytest.mark.parametrize("when_exhausted", ["escalate", "stop_all"])
+def test_a_lost_fork_server_is_not_charged_to_the_children_that_it_took_along(when_exhausted: Any) -> None:
+    names = "abcdef"
+    world = World.running(*map(child, names), intensity=0, killed_intensity=6, when_exhausted=when_exhausted)
+    for name in names:
+        world.exit(name, SERVER_LOST)
+        assert world.state(name) == "starting"  # At once: it says nothing about the child.
+    world.answer_all()
+    assert world.decision("f") == "restarted at once (cause fork_server_lost, 6 of 6 within 60 s)"
+    world.exit("a", SERVER_LOST)
+    assert world.machine.end == "exhausted"  # A fork server that dies all the time is no way to run a tree.
 
 
 def test_restarts_are_forgotten_when_the_period_is_over() -> None:

@@ -21,10 +21,11 @@ from tests.supervisor.machine.world import (
     OUT_OF_MEMORY,
     REFUSED,
     SEGFAULT,
+    SERVER_LOST,
     World,
 )
 
-EXITS = [NORMAL, ERROR, BAD_SETTINGS, REFUSED, SEGFAULT, KILLED, OUT_OF_MEMORY]
+EXITS = [NORMAL, ERROR, BAD_SETTINGS, REFUSED, SEGFAULT, KILLED, SERVER_LOST, OUT_OF_MEMORY]
 REFUSALS = ["the tree is stopping", "its group", "it is being removed", "it would hold itself", "no group named"]
 
 picks = st.integers(0, 99)

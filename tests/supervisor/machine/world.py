@@ -34,6 +34,7 @@ TOO_MUCH_MEMORY = Exit(code=71, signal=None)
 REFUSED = Exit(code=75, signal=None)
 SEGFAULT = Exit(code=None, signal=11)
 KILLED = Exit(code=None, signal=9)
+SERVER_LOST = Exit(code=None, signal=9, is_server_lost=True)
 OUT_OF_MEMORY = Exit(code=None, signal=9, is_out_of_memory=True)
 
 _SPENT = re.compile(r"cause (\w+), (\d+) of (\d+) within")
@@ -78,7 +79,7 @@ class World:
     is_sound: bool = True
     _early: set[str] = field(default_factory=set)
     _lives: dict[str, int] = field(default_factory=dict)
-    _restarts: defaultdict[tuple[str, ...], list[float]] = field(default_factory=lambda: defaultdict(list))
+    _restarts: defaultdict[tuple[object, ...], list[float]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
     def of(cls, *members: ChildSpec | GroupSpec, seed: int = 1, **flags: Any) -> "World":
@@ -220,7 +221,7 @@ class World:
                         self.processes[name].is_killed |= isinstance(action, Kill)
                 case Record("group_started", name):
                     self._forget(name, *self.machine.groups[name].members)
-                    self._restarts.pop(("group", name), None)
+                    self._forget_group(name)
                 case Decision(name, text):
                     self._check_budget(name, text)
                 case Removed(name):
@@ -228,7 +229,7 @@ class World:
                     assert not self.machine.knows(name)
                     self._lives.pop(name, None)
                     self._forget(name)
-                    self._restarts.pop(("group", name), None)
+                    self._forget_group(name)
         self.told += carried
         self.check()
         return carried
@@ -320,7 +321,7 @@ class World:
         cause, used, limit = found[1], int(found[2]), int(found[3])
         parent = self._parent(name)
         policy = parent.policy
-        key = (name, cause) if policy.when_exhausted == "park" else ("group", parent.name)
+        key = (name, cause) if policy.when_exhausted == "park" else ("group", parent.name, cause == "fork_server_lost")
         times = self._restarts[key]
         times.append(self.now_s)
         assert used <= limit
@@ -329,6 +330,10 @@ class World:
     def _forget(self, *names: str) -> None:
         for key in [key for key in self._restarts if key[0] in names]:
             del self._restarts[key]
+
+    def _forget_group(self, name: str) -> None:
+        for is_lost in (True, False):
+            self._restarts.pop(("group", name, is_lost), None)
 
     def _forget_the_recovered(self) -> None:
         for name in self.machine.layout.descendants():
