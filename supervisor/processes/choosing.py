@@ -24,7 +24,7 @@ def make_spawner(flags: SupervisorFlags, preload: tuple[str, ...]) -> Spawner:
     spawner: Spawner
     spare_spawner: Spawner
     if flags.start_method == "forkserver":
-        server = ForkServer(modules)
+        server = ForkServer(modules, essential=RUNTIME)
         missing = server.warm()
         if missing:
             log: Any = get_logger(actor="supervisor")

@@ -9,7 +9,8 @@ Each trap of this way and the way around it:
   then, which it collects by pid.
 - It ends by some errors of what it is to import and ignores others, and it does not look where the supervisor looks.
   It is given the supervisor's path, the guard imports, and a first process checks that everything was inherited.
-- `multiprocess` waits for it without a limit, so one that is stopped is replaced before it is asked.
+- `multiprocess` waits for it without a limit. So one that is stopped is replaced before it is asked; and since it
+  answers after its imports only, it ends itself when they take too long, and the next one imports less.
 - Its socket would be left behind by a supervisor that is killed, so it has no name once the fork server listens.
 - `multiprocess` starts another one by itself when it finds ours dead, without all of this; it is kept from that.
 - Its environment stays as it was at its start.
@@ -22,6 +23,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -32,7 +34,7 @@ from multiprocess import connection, forkserver
 from actors.runtime.process import fork_server_guard
 from actors.runtime.process.child import InheritedFile
 from actors.runtime.process.logs import get_logger
-from supervisor.processes.process import ChildProcess
+from supervisor.processes.process import ChildProcess, ExitStatus
 from supervisor.processes.spawning import (
     blocked_signals,
     check_main_thread,
@@ -42,11 +44,15 @@ from supervisor.processes.spawning import (
 )
 from supervisor.processes.tracker import collect_tracker, end_tracker, ensure_tracker, has_ended, tracker_pid
 
-STATUS_S: Final = 1.0
-"""How long the fork server may take to pass on an exit status; it takes less than a millisecond."""
+FIRST_IMPORTS_S: Final = 60.0
+"""How long it may import when the tree begins; a cold disk is slow."""
 
-WARM_S: Final = 30.0
-"""How long it may import."""
+IMPORTS_S: Final = 10.0
+"""How long another one may: the supervisor's loop stands still meanwhile, and its watchdog (docs/operations.md) waits
+longer than that."""
+
+ANSWER_S: Final = 10.0
+"""How long the first process that it makes may take to tell what it inherited."""
 
 _NOT_SERVING: Final = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
 
@@ -66,11 +72,14 @@ class ForkServer:
 
     Args:
         preload: modules that the fork server imports; their import must start no thread and open nothing.
+        essential: what one imports alone after one that did not come to the end of its imports.
     """
 
-    def __init__(self, preload: tuple[str, ...]) -> None:
+    def __init__(self, preload: tuple[str, ...], *, essential: tuple[str, ...] = ()) -> None:
         self._context = multiprocess.get_context("forkserver")
         self._preload = preload
+        self._essential = essential
+        self._is_untried = False
         self._pid: int | None = None
         self._address: int | None = None
         ensure_tracker()
@@ -78,40 +87,52 @@ class ForkServer:
     def warm(self) -> list[str]:
         """Start the fork server and wait until it is ready; return the modules that it could not import."""
         check_main_thread()
-        self._ensure_running()
+        self._ensure_running(FIRST_IMPORTS_S)
         read, write = os.pipe2(os.O_CLOEXEC)
         arguments = (InheritedFile(write), self._preload)
         process = self._context.Process(target=tell_missing, args=arguments, name="probe", daemon=False)
         answer = b""
         try:
-            with contextlib.suppress(OSError, EOFError):  # It ended; the first child will say so, or find a new one.
+            with contextlib.suppress(OSError, EOFError):  # It ended.
                 try:
                     with blocked_signals(), hidden_main_module(), _no_sockets():
                         process.start()
                         take_over(process)
                 finally:
                     os.close(write)
-                if select.select([read], [], [], WARM_S)[0]:
+                self._is_untried = False
+                if select.select([read], [], [], ANSWER_S)[0]:
                     answer = os.read(read, 65536)
                     process.join()
                     process.close()
         finally:
             os.close(read)
-        return msgspec.json.decode(answer, type=list[str]) if answer else ["no answer from the fork server"]
+        if not answer:
+            self._end_server()  # On its way out, or of no use: the first child gets another one.
+            return ["no answer from the fork server"]
+        return msgspec.json.decode(answer, type=list[str])
 
     def spawn(self, name: str) -> ChildProcess:
         """Start a process; see `Spawner`."""
         check_main_thread()
-        parent_pid = self._ensure_running()
+        parent_pid = self._ensure_running(IMPORTS_S)
         try:
-            return start_process(
-                self._context, name, parent_pid=parent_pid, preload=(), status=_status, starting=_no_sockets
+            process = start_process(
+                self._context,
+                name,
+                parent_pid=parent_pid,
+                preload=(),
+                status=_status,
+                status_fd=partial(self._status_fd, parent_pid),
+                starting=_no_sockets,
             )
         except (EOFError, OSError) as error:
             if isinstance(error, OSError) and parent_pid == _server._forkserver_pid:  # noqa: SLF001 - as above
                 raise
             self._end_server()
             raise OSError(f"the fork server ended while it made a process for {name}") from None
+        self._is_untried = False
+        return process
 
     def refill(self, *, now_s: float) -> None:
         """Keep nothing ready; see `Spawner`."""
@@ -132,20 +153,29 @@ class ForkServer:
         self._end_server()
         end_tracker()
 
-    def _ensure_running(self) -> int:
-        """Start a fork server unless one serves; return its pid."""
+    def _ensure_running(self, imports_s: float) -> int:
+        """Start a fork server unless one serves; return its pid. A new one may import for so long."""
         ensure_tracker()
         if self._pid is not None and self._is_serving(self._pid):
             return self._pid
         self._tell_lost()
         self._end_server()
+        if self._is_untried:
+            self._import_less()
         forkserver.set_forkserver_preload([fork_server_guard.__name__])
-        with blocked_signals(), hidden_main_module(), _environment_of_server(self._preload), _folder_of_socket():
+        environment = _environment_of_server(self._preload, imports_s)
+        with blocked_signals(), hidden_main_module(), environment, _folder_of_socket():
             forkserver.ensure_running()
+            self._is_untried = True
             self._pid = pid = int(_server._forkserver_pid)  # noqa: SLF001 - as above
             self._address = os.open(_server._forkserver_address, os.O_PATH | os.O_CLOEXEC)  # noqa: SLF001 - as above
             _server._forkserver_address = f"/proc/self/fd/{self._address}"  # noqa: SLF001 - as above
         return pid
+
+    def _status_fd(self, server: int, process: Any) -> int | None:  # noqa: ANN401 - multiprocess has no types
+        """Return where the fork server tells how a process ended; None when it never will."""
+        is_there = self._is_serving(server)
+        return process._popen.sentinel if is_there else None  # noqa: SLF001 - `exitcode` would wait for it
 
     def _is_serving(self, pid: int) -> bool:
         """Whether our fork server can be asked."""
@@ -175,6 +205,14 @@ class ForkServer:
             os.close(self._address)
         self._pid = self._address = None
 
+    def _import_less(self) -> None:
+        """Do without what may have kept a fork server from getting through its imports."""
+        left_out = [module for module in self._preload if module not in self._essential]
+        if left_out:
+            self._preload = self._essential
+            log: Any = get_logger(actor="supervisor")
+            log.warning("fork_server.not_preloaded", modules=left_out, effect="children start slower")
+
 
 def tell_missing(answer: InheritedFile, preload: tuple[str, ...]) -> None:
     """Tell which modules this process did not inherit; the target of the first process."""
@@ -182,12 +220,13 @@ def tell_missing(answer: InheritedFile, preload: tuple[str, ...]) -> None:
 
 
 @contextlib.contextmanager
-def _environment_of_server(preload: tuple[str, ...]) -> Iterator[None]:
+def _environment_of_server(preload: tuple[str, ...], imports_s: float) -> Iterator[None]:
     """Give the fork server our import path, and tell it whose it is; the guard takes all of it out again there."""
     before = os.environ.get("PYTHONPATH")
     told = {
         fork_server_guard.VARIABLE: str(os.getpid()),
         fork_server_guard.IMPORTS: " ".join(preload),
+        fork_server_guard.LIMIT_S: str(imports_s),
         fork_server_guard.PATH_BEFORE: before or "",
     }
     os.environ.update(told, PYTHONPATH=os.pathsep.join(sys.path))
@@ -235,16 +274,16 @@ def _sockets_in(folder: str) -> Iterator[None]:
         config["tempdir"] = before
 
 
-def _status(process: Any) -> int | None:  # noqa: ANN401 - multiprocess has no types
+def _status(process: Any) -> ExitStatus:  # noqa: ANN401 - multiprocess has no types
     """Return how a process ended that is gone: as the fork server tells it, or as the kernel does after its end."""
     popen = process._popen  # noqa: SLF001 - `exitcode` says 255 both for that code and for a dead fork server
-    status = None
-    if connection.wait([popen.sentinel], STATUS_S):
+    status = ExitStatus(None)
+    if connection.wait([popen.sentinel], 0):
         try:
-            status = forkserver.read_signed(popen.sentinel)
+            status = ExitStatus(forkserver.read_signed(popen.sentinel))
         except (OSError, EOFError):
-            status = _status_of_orphan(process.pid)
-    popen.returncode = 0 if status is None else status
+            status = ExitStatus(_status_of_orphan(process.pid), is_server_lost=True)
+    popen.returncode = 0 if status.number is None else status.number
     return status
 
 

@@ -4,7 +4,7 @@ import os
 
 import multiprocess
 
-from supervisor.processes.process import ChildProcess
+from supervisor.processes.process import ChildProcess, ExitStatus
 from supervisor.processes.spawning import check_main_thread, start_process
 from supervisor.processes.tracker import collect_tracker, end_tracker, ensure_tracker, tracker_pid
 
@@ -30,7 +30,8 @@ class FreshInterpreter:
             name,
             parent_pid=os.getpid(),
             preload=self._preload,
-            status=lambda process: process.exitcode,
+            status=lambda process: ExitStatus(process.exitcode),
+            status_fd=lambda _process: None,
         )
 
     def refill(self, *, now_s: float) -> None:

@@ -16,7 +16,7 @@ from supervisor.processes.black_box import BlackBox
 from supervisor.processes.control_stream import ControlStream
 from supervisor.processes.process import ChildProcess
 from supervisor.processes.stopping import dump_stacks, kill, stop_by_ladder
-from supervisor.processes.watching import Coroner, watch
+from supervisor.processes.watching import Coroner, wait_for_status, watch
 
 CLEANUP_S: Final = 2.0
 """Limit for killing what is left when the tree itself is cancelled or fails."""
@@ -115,6 +115,7 @@ class Life:
                 self.lived_s, self.ended_ns = trio.current_time() - self.started_s, time.monotonic_ns()
                 nursery.cancel_scope.cancel()
             self._read_rest(told, link_broken)
+            await wait_for_status(self._process)
         except BaseException:
             with trio.move_on_after(CLEANUP_S, shield=True):
                 await self._kill_with_tree()

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import psutil
 import trio
@@ -15,7 +15,17 @@ from supervisor.processes.black_box import BlackBox
 
 _STOPPED: Final = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP}
 
-ExitStatus = Callable[[], int | None]
+
+class ExitStatus(NamedTuple):
+    """How a process ended, as far as its parent knows.
+
+    Attributes:
+        number: the exit code, or the negative signal number; None when nobody can know it.
+        is_server_lost: its parent was a fork server, and that is gone too.
+    """
+
+    number: int | None
+    is_server_lost: bool = False
 
 
 class ChildProcess:
@@ -27,6 +37,7 @@ class ChildProcess:
         control: the supervisor's end of the control link.
         box: what it notes about itself.
         output: the reading ends of its stdout and stderr; whoever collects them takes them over.
+        status_fd: asked once it is gone, tells what is readable when its exit status is known; None: it is known now.
         gone: set by the one task that watches the process, once it is gone; everybody else waits for this.
     """
 
@@ -37,7 +48,8 @@ class ChildProcess:
         control: socket.socket,
         box: BlackBox,
         output: tuple[int, int],
-        status: ExitStatus,
+        status: Callable[[], ExitStatus],
+        status_fd: Callable[[], int | None],
         release: Callable[[], None],
     ) -> None:
         self.pid = pid
@@ -46,6 +58,7 @@ class ChildProcess:
         self.box = box
         self.output = output
         self.gone = trio.Event()
+        self.status_fd = status_fd
         self._status = status
         self._release = release
 
@@ -63,10 +76,8 @@ class ChildProcess:
         except psutil.Error:
             return False  # It is gone.
 
-    def reap(self) -> int | None:
-        """Collect the exit status of a process that is gone: the exit code, or the negative signal number.
-
-        None when nobody can know it: its fork server ended together with it.
+    def reap(self) -> ExitStatus:
+        """Collect the exit status of a process that is gone, as far as it is known by now.
 
         Raises:
             UsageError: the process is still there.

@@ -37,7 +37,7 @@ class WithSpares:
         check_main_thread()
         while self._spares:
             spare = self._spares.popleft()
-            if not _is_gone(spare):
+            if not _is_readable(spare.pidfd):
                 return spare
             _discard(spare)
         return self._spawner.spawn(name)
@@ -48,7 +48,7 @@ class WithSpares:
         Raises:
             OSError: no process can be made.
         """
-        for spare in [spare for spare in self._spares if _is_gone(spare)]:
+        for spare in [spare for spare in self._spares if _is_readable(spare.pidfd)]:
             self._spares.remove(spare)
             _discard(spare)
         if len(self._spares) < self._count and now_s - self._refilled_s >= REFILL_EVERY_S:
@@ -70,15 +70,18 @@ class WithSpares:
         while self._spares:
             spare = self._spares.popleft()
             spare.send_signal(signal.SIGKILL)
-            _is_gone(spare, limit_s=END_S)
+            _is_readable(spare.pidfd, limit_s=END_S)
+            status_fd = spare.status_fd()
+            if status_fd is not None:  # Else it would stay behind when its fork server ends next.
+                _is_readable(status_fd, limit_s=END_S)
             _discard(spare)
         self._spare_spawner.close()
         self._spawner.close()
 
 
-def _is_gone(process: ChildProcess, *, limit_s: float = 0.0) -> bool:
+def _is_readable(fd: int, *, limit_s: float = 0.0) -> bool:
     poll = select.poll()  # Unlike `select`, it takes descriptors of any size.
-    poll.register(process.pidfd, select.POLLIN)
+    poll.register(fd, select.POLLIN)
     return bool(poll.poll(limit_s * 1000))
 
 

@@ -15,7 +15,7 @@ from multiprocess import process as multiprocess_process
 from actors.runtime.process.child import InheritedFile, InheritedSocket, enter
 from protocols.errors import UsageError
 from supervisor.processes.black_box import BlackBox
-from supervisor.processes.process import ChildProcess
+from supervisor.processes.process import ChildProcess, ExitStatus
 
 PIPE_BYTES: Final = 1024 * 1024
 """What a child may write while nobody reads; the largest that a user may ask for, pipe(7)."""
@@ -105,7 +105,8 @@ def start_process(
     *,
     parent_pid: int,
     preload: tuple[str, ...],
-    status: Callable[[Any], int | None],
+    status: Callable[[Any], ExitStatus],
+    status_fd: Callable[[Any], int | None],
     starting: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> ChildProcess:
     """Start the process of one child by a context of `multiprocess`.
@@ -116,6 +117,7 @@ def start_process(
         parent_pid: who must live for the child to live.
         preload: modules that it imports before it hears what to do.
         status: tells how the process ended, once it is gone.
+        status_fd: tells what is readable when that is known; see `ChildProcess`.
         starting: held while `multiprocess` makes the process, and not when it notes what the process inherits.
 
     Raises:
@@ -134,6 +136,7 @@ def start_process(
                 box=given.box,
                 output=given.output,
                 status=lambda: status(process),
+                status_fd=lambda: status_fd(process),
                 release=process.close,
             )
             take_over(process)

@@ -106,8 +106,9 @@ class SupervisorFlags(GroupPolicy, frozen=True, kw_only=True, forbid_unknown_fie
     """How the outermost group, and the tree as a whole, behaves.
 
     Attributes:
-        killed_intensity: like `intensity`, for a SIGKILL from outside. That is an operator at work, not a child that
-            cannot run, so it is restarted at once and has a larger budget.
+        killed_intensity: like `intensity`, where a child is parked, for a SIGKILL from outside: that is an operator at
+            work, not a child that cannot run, so it is restarted at once and has a larger budget. Everywhere for
+            children that end with their fork server.
         backoff_first_s: upper bound of the second delay; the first restart is at once, and the bound doubles.
         backoff_cap_s: largest upper bound.
         stable_s: ready for that long, a child has recovered: its delays begin anew, and a probe counts as healed.

@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.tree.running_tree import running_tree
@@ -59,6 +60,18 @@ def test_groups_within_groups_start_in_order_and_stop_in_reverse(tmp_path: Path)
             *(("child_ready", name) for name in "abc"),
             *(("child_stopped", name) for name in "cba"),
         ]
+
+
+@pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all"])
+def test_a_lost_fork_server_is_no_crash_loop_of_those_that_it_took_along(tmp_path: Path, strategy: str) -> None:
+    settings = flags(strategy=strategy, intensity=1, when_exhausted="escalate") + "".join(map(child, "abcd"))
+    with running_tree(tmp_path, settings) as tree:
+        tree.wait_for("child_ready", "d")
+        before = pids(tree)
+        os.kill(psutil.Process(before["a"]).ppid(), signal.SIGKILL)
+        assert {tree.wait_for("child_ready")["child"] for _ in "abcd"} == set("abcd")
+        assert changed(before, pids(tree)) == set("abcd")
+        assert tree.finish() == 0
 
 
 @pytest.mark.parametrize("method", METHODS)

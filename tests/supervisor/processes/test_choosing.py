@@ -12,7 +12,10 @@ from pathlib import Path
 import multiprocess
 import psutil
 import pytest
+import trio
 
+from supervisor.machine.causes import Cause
+from supervisor.processes import fork_server
 from supervisor.processes.choosing import make_spawner
 from supervisor.processes.fork_server import ForkServer
 from supervisor.processes.fresh_interpreter import FreshInterpreter
@@ -20,6 +23,7 @@ from supervisor.processes.process import ChildProcess
 from supervisor.processes.spares import REFILL_EVERY_S, WithSpares
 from supervisor.processes.strangers import own_children
 from supervisor.processes.tracker import tracker_pid
+from supervisor.processes.watching import STATUS_S, UNKNOWN
 from supervisor.specs.spec import SupervisorFlags
 from tests.supervisor.processes.small_supervisor import is_there, parent_of
 from tests.supervisor.processes.stage import WAYS, nothing_left, open_descriptors, stage, until
@@ -150,18 +154,69 @@ async def test_helpers_that_were_killed_are_collected_without_a_start(way: str) 
         spawner.collect()
 
 
-def test_a_fork_server_that_ends_while_it_imports_is_an_error_of_each_spawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("content", ["import os; os._exit(3)", "import threading; threading.Event().wait()"])
+async def test_a_fork_server_that_does_not_get_through_its_imports_is_followed_by_one_that_imports_less(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
-    (tmp_path / "ends_its_process.py").write_text("import os; os._exit(3)")
+    (tmp_path / "never_through.py").write_text(content)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(fork_server, "FIRST_IMPORTS_S", 2.0)
     before = open_descriptors()
-    with contextlib.closing(ForkServer(("ends_its_process",))) as server:
+    with contextlib.closing(ForkServer(("json", "never_through"), essential=("json",))) as server:
         assert server.warm() == ["no answer from the fork server"]
-        with pytest.raises(OSError):  # noqa: PT011 - how it fails depends on how far it came
-            server.spawn("a")
+        async with stage(server, tmp_path) as lives:
+            await lives.start("idle").ready()
+        said = capsys.readouterr()
+        assert "never_through" in said.out + said.err
     assert len(open_descriptors()) == len(before)
     assert own_children() == set()
+
+
+async def test_a_later_fork_server_may_not_hold_up_the_supervisor_by_its_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, once = tmp_path / "through_once.py", tmp_path / "once"
+    module.write_text(
+        f"import pathlib, threading\nonce = pathlib.Path({str(once)!r})\n"
+        "if once.exists():\n    threading.Event().wait()\nonce.touch()"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(fork_server, "IMPORTS_S", 2.0)
+    with contextlib.closing(ForkServer(("through_once",))) as server:
+        assert server.warm() == []
+        (pid,) = server.known_pids() - tracker_pid()
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+        with pytest.raises(OSError, match="the fork server ended while it made a process for a"):
+            server.spawn("a")
+        async with stage(server, tmp_path) as lives:
+            await lives.start("idle").ready()
+
+
+async def test_children_of_a_lost_fork_server_end_for_that_and_for_nothing_of_their_own(tmp_path: Path) -> None:
+    with contextlib.closing(ForkServer(())) as server:
+        server.warm()
+        (pid,) = server.known_pids() - tracker_pid()
+        async with stage(server, tmp_path) as lives:
+            children = [await lives.start("idle", name).ready() for name in "abc"]
+            os.kill(pid, signal.SIGKILL)
+            assert [(await child.ended()).cause for child in children] == [Cause.FORK_SERVER_LOST] * 3
+
+
+async def test_a_stopped_fork_server_that_tells_no_ends_holds_up_nobody(tmp_path: Path) -> None:
+    with contextlib.closing(ForkServer(())) as server:
+        server.warm()
+        (pid,) = server.known_pids() - tracker_pid()
+        async with stage(server, tmp_path) as lives:
+            children = [await lives.start("idle", name).ready() for name in "abc"]
+            os.kill(pid, signal.SIGSTOP)
+            await until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+            began_s = trio.current_time()
+            for child in children:
+                child.kill(signal.SIGTERM)
+                ended = await child.ended()
+                assert (ended.code, ended.signal, ended.summary) == (None, None, UNKNOWN)
+            assert trio.current_time() - began_s < len(children) * STATUS_S / 2
 
 
 def test_a_long_path_of_temporary_files_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

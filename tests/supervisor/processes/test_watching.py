@@ -3,6 +3,7 @@ import signal
 import pytest
 
 from supervisor.machine.causes import Cause, Exit
+from supervisor.processes.process import ExitStatus
 from supervisor.processes.watching import UNKNOWN, Coroner
 
 
@@ -36,15 +37,15 @@ def coroner(kernel: Kernel) -> Coroner:
     ],
 )
 def test_a_status_is_an_exit_code_or_a_signal_or_unknown(coroner: Coroner, status: int | None, expected: Exit) -> None:
-    assert coroner.classify(status, "words") == expected
+    assert coroner.classify(ExitStatus(status), "words") == expected
 
 
 def test_an_unknown_end_says_so(coroner: Coroner) -> None:
-    assert coroner.classify(None) == Exit(code=None, signal=None, summary=UNKNOWN)
+    assert coroner.classify(ExitStatus(None)) == Exit(code=None, signal=None, summary=UNKNOWN)
 
 
 def cause_of(coroner: Coroner, number: int = signal.SIGKILL) -> Cause:
-    return coroner.classify(-number).cause
+    return coroner.classify(ExitStatus(-number)).cause
 
 
 def test_a_sigkill_is_somebody_at_work_unless_the_kernel_has_killed(coroner: Coroner, kernel: Kernel) -> None:
@@ -52,6 +53,16 @@ def test_a_sigkill_is_somebody_at_work_unless_the_kernel_has_killed(coroner: Cor
     kernel.kills += 1
     assert cause_of(coroner) is Cause.MEMORY
     assert cause_of(coroner) is Cause.KILLED  # One kill explains one end.
+
+
+@pytest.mark.parametrize("number", [None, -signal.SIGKILL])
+def test_a_fork_server_that_the_kernel_chose_explains_the_ends_of_its_children(
+    coroner: Coroner, kernel: Kernel, number: int | None
+) -> None:
+    kernel.kills += 1
+    assert coroner.classify(ExitStatus(number, is_server_lost=True)).cause is Cause.FORK_SERVER_LOST
+    assert coroner.classify(ExitStatus(-signal.SIGSEGV, is_server_lost=True)).cause is Cause.SIGNAL
+    assert coroner.classify(ExitStatus(2, is_server_lost=True)).cause is Cause.SETTINGS
 
 
 def test_two_kills_at_once_explain_two_ends(coroner: Coroner, kernel: Kernel) -> None:
