@@ -21,7 +21,6 @@ import os
 import select
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
@@ -34,6 +33,7 @@ from multiprocess import connection, forkserver
 from actors.runtime.process import fork_server_guard
 from actors.runtime.process.child import InheritedFile
 from actors.runtime.process.logs import get_logger
+from supervisor.processes.fork_server_socket import folder_of_socket, no_sockets
 from supervisor.processes.process import ChildProcess, ExitStatus
 from supervisor.processes.spawning import (
     blocked_signals,
@@ -58,9 +58,6 @@ _NOT_SERVING: Final = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil
 
 _NAMELESS: Final = "\0"
 """An address without a file, for which `multiprocess` deletes none."""
-
-_NOWHERE: Final = "/proc/self/fd/-1"
-"""A folder that cannot be: where `multiprocess` would make the socket of a fork server of its own."""
 
 _server: Any = forkserver._forkserver  # noqa: SLF001 - `multiprocess` has one, and no public way to end it
 
@@ -95,7 +92,7 @@ class ForkServer:
         try:
             with contextlib.suppress(OSError, EOFError):  # It ended.
                 try:
-                    with blocked_signals(), hidden_main_module(), _no_sockets():
+                    with blocked_signals(), hidden_main_module(), no_sockets():
                         process.start()
                         take_over(process)
                 finally:
@@ -124,7 +121,7 @@ class ForkServer:
                 preload=(),
                 status=_status,
                 status_fd=partial(self._status_fd, parent_pid),
-                starting=_no_sockets,
+                starting=no_sockets,
             )
         except (EOFError, OSError) as error:
             if isinstance(error, OSError) and parent_pid == _server._forkserver_pid:  # noqa: SLF001 - as above
@@ -164,7 +161,7 @@ class ForkServer:
             self._import_less()
         forkserver.set_forkserver_preload([fork_server_guard.__name__])
         environment = _environment_of_server(self._preload, imports_s)
-        with blocked_signals(), hidden_main_module(), environment, _folder_of_socket():
+        with blocked_signals(), hidden_main_module(), environment, folder_of_socket():
             forkserver.ensure_running()
             self._is_untried = True
             self._pid = pid = int(_server._forkserver_pid)  # noqa: SLF001 - as above
@@ -239,39 +236,6 @@ def _environment_of_server(preload: tuple[str, ...], imports_s: float) -> Iterat
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
-
-
-@contextlib.contextmanager
-def _folder_of_socket() -> Iterator[None]:
-    """Let the fork server's socket be made in a folder that is deleted at once, with the socket's name.
-
-    Whoever holds a descriptor of the socket still reaches it, by /proc. The folder is named by its descriptor too: the
-    path of a socket is limited to 107 bytes, unix(7), and a temporary folder's may be longer.
-    """
-    with tempfile.TemporaryDirectory(prefix="upbitd-") as folder:
-        fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            with _sockets_in(f"/proc/self/fd/{fd}"):
-                yield
-        finally:
-            os.close(fd)
-
-
-def _no_sockets() -> contextlib.AbstractContextManager[None]:
-    """Keep `multiprocess` from starting a fork server by itself: it can make no socket for one."""
-    return _sockets_in(_NOWHERE)
-
-
-@contextlib.contextmanager
-def _sockets_in(folder: str) -> Iterator[None]:
-    """Let `multiprocess` make its sockets in a folder; in one that is not there it can make none."""
-    config = multiprocess.current_process()._config  # noqa: SLF001 - `tempfile.tempdir` would be everybody's
-    before = config.get("tempdir")
-    config["tempdir"] = folder
-    try:
-        yield
-    finally:
-        config["tempdir"] = before
 
 
 def _status(process: Any) -> ExitStatus:  # noqa: ANN401 - multiprocess has no types
