@@ -186,6 +186,7 @@ class Life:
         self.is_ending = True
         if not self._process.gone.is_set():
             await watch(self._process)
+        await wait_for_status(self._process)
         self._reap()
 
     def _reap(self) -> Exit:

@@ -114,7 +114,7 @@ def test_a_secret_is_masked_also_in_a_json_object(line: bytes) -> None:
 
 def test_a_secret_is_masked_also_where_a_json_object_quotes_it() -> None:
     secret = 'tr"ick\\y-secret'
-    masked = wrapper(secret).wrap(json.dumps({"mine": secret, "error": repr(secret)}).encode(), "stdout")
+    masked = wrapper(secret).wrap(json.dumps({"mine": secret, "error": repr(secret)}).encode(), "stdout", AT)
     assert json.loads(masked) == {"mine": "***", "error": "'***'"}
 
 
