@@ -5,13 +5,14 @@ import os
 import secrets
 import signal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from actors.runtime.process.lifeline import MARK, memory_mark
 from actors.runtime.process.logs import get_logger
 
 PR_SET_CHILD_SUBREAPER: Final = 36
-"""`prctl` option, from <linux/prctl.h>: orphans below this process become its children, not those of PID 1."""
+PR_GET_CHILD_SUBREAPER: Final = 37
+"""`prctl` options, from <linux/prctl.h>: orphans below this process become its children, not those of PID 1."""
 
 
 def mark_environment() -> str:
@@ -42,10 +43,13 @@ class Strangers:
         self._before = own_children()
         self.ended = 0
         self.left = 0
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, f"prctl(PR_SET_CHILD_SUBREAPER): {os.strerror(code)}")
+        self._was_adopting = ctypes.c_int()
+        _prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(self._was_adopting))
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+    def close(self) -> None:
+        """Adopt orphans as before, in a program that goes on after its tree."""
+        _prctl(PR_SET_CHILD_SUBREAPER, self._was_adopting.value)
 
     def sweep(self, known: set[int]) -> list[int]:
         """End and collect children of this process that nobody knows; return those that had to be ended.
@@ -96,6 +100,13 @@ class Strangers:
             return self._memory in (place / "maps").read_bytes()
         except OSError:
             return False
+
+
+def _prctl(option: int, value: Any) -> None:  # noqa: ANN401 - a number, or where to put one
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"prctl({option}): {os.strerror(code)}")
 
 
 def own_children() -> set[int]:

@@ -57,7 +57,12 @@ async def run_tree(
     # Before the first process is made: all of them are to inherit the mark.
     strangers = Strangers(mark_environment())
     spawner = make_spawner(settings.flags, settings.preload) if spawner is None else spawner
-    with contextlib.closing(spawner), Listeners(run_dir) as listeners, contextlib.ExitStack() as sockets:
+    with (
+        contextlib.closing(strangers),
+        contextlib.closing(spawner),
+        Listeners(run_dir) as listeners,
+        contextlib.ExitStack() as sockets,
+    ):
         async with trio.open_nursery() as services:
             async with trio.open_nursery() as children:
                 tree = Tree(

@@ -1,5 +1,6 @@
 """The tree inside another trio program, as the demo uses it."""
 
+import ctypes
 import json
 import signal
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 import psutil
 import trio
 
+from supervisor.processes.strangers import PR_GET_CHILD_SUBREAPER
 from supervisor.records.records import open_records
 from supervisor.running.operator import Operator
 from supervisor.running.run_dir import open_run_dir
@@ -44,6 +46,13 @@ async def test_a_tree_runs_inside_another_program_until_its_event_is_set(tmp_pat
         ("child_stopped", "a"),
         ("supervisor_stopped", None),
     ]
+    assert not is_adopting(), "orphans of the other program come to it although it has no tree any more"
+
+
+def is_adopting() -> bool:
+    flag = ctypes.c_int()
+    assert ctypes.CDLL(None).prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(flag), 0, 0, 0) == 0
+    return bool(flag.value)
 
 
 async def test_a_cancelled_tree_kills_and_reaps_its_children(tmp_path: Path) -> None:
