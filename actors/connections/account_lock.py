@@ -1,54 +1,34 @@
-"""One account, one tree: a lock in the owner's state directory that is held for as long as the account is used.
+"""One account, one tree: a lock in the owner's state directory, and a name in the kernel, held while it is used.
 
-Two trees with the same keys would each act on the other's orders. The lock is a flock(2) on a file whose name is made
-of the exchange and the access key: the kernel frees it when its holder ends, however it ends, and a file that is left
-behind says nothing. It holds between all trees of one user on one machine that share this directory; trees of other
-users, on other machines, or in containers without a common volume cannot see it, nor does it know two keys of one
-account.
+Two trees with the same keys would each act on the other's orders. Each of two locks stops that where the other cannot:
+
+- a file whose name is made of the exchange and the access key (`lock_file`). It holds between all trees that share the
+  directory, containers with a common volume included. Who removes it lets another tree in until its holder connects
+  the next time and sees it.
+- a socket's name, made of the same (`lock_socket`). It holds between all trees on one machine, those of other users
+  included, and nothing that is removed undoes it; but it ends at a container that has a network of its own.
+
+The kernel frees both when their holder ends, however it ends, and what is left behind says nothing. Neither is passed
+on to processes that the holder starts or forks off. Trees on other machines, and two keys of one account, are unknown
+to both.
 """
 
-import fcntl
 import hashlib
 import os
-import stat
+import weakref
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import msgspec
-
-from protocols.errors import AuthenticationError
-from protocols.unreadable import UNREADABLE
+from actors.connections.account_holder import AccountInUse, Holder, used_by, used_by_process
+from actors.connections.lock_file import LockFile, read_holder
+from actors.connections.lock_socket import LockSocket, NameTaken
 
 NAME_DIGITS: Final = 16
 """Hexadecimal digits of the hash that a file's name shows: 64 bits tell accounts apart and give no key away."""
 
 DEFAULT_PORTS: Final = {"ws": 80, "wss": 443}
-
-_MAX_HOLDER_BYTES: Final = 4096
-
-
-class AccountInUse(AuthenticationError):
-    """Another tree uses the account, or nobody can tell whether one does."""
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """Who holds a lock, as its file says; no key is in it.
-
-    Attributes:
-        pid: of the process, in its own container.
-        run_dir: of its tree.
-        name: the actor's.
-    """
-
-    pid: int
-    run_dir: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.name!r} of the tree in {self.run_dir} (pid {self.pid})"
 
 
 class AccountLock:
@@ -63,37 +43,72 @@ class AccountLock:
         self._folder = folder
         self._holder = holder
         self._held = ""
-        self._fd = -1
+        self._socket: LockSocket | None = None
+        self._file: LockFile | None = None
+        _LOCKS.add(self)
 
     def take(self, websocket_url: str, access_key: str) -> None:
-        """Hold the lock of this account; it stays held until another account's is taken, or the process ends.
+        """Hold the lock of this account, or see that it is still held; before each connection.
 
-        Processes that are forked off hold it too.
+        It stays held until another account's is taken, or the process ends.
 
         Raises:
-            AccountInUse: another process holds it, or the lock file cannot be used; then none is held.
+            AccountInUse: another process holds it, or it cannot be locked; then none is held.
         """
         name = lock_name(websocket_url, access_key)
-        if name == self._held:
-            return
-        self.release()
+        if name != self._held:
+            self.release()
         folder = find_locks_folder(self._folder, os.environ)
         try:
-            _make_private(folder)
-            self._fd = _lock(folder / name, self._holder)
+            self._hold(name, folder / name)
         except (OSError, ValueError) as error:
+            self.release()
             why = error.strerror if isinstance(error, OSError) else "it is not a path"
             raise AccountInUse(
                 f"the account cannot be locked: {str(folder)!r}: {why}; without the lock two trees could use the same "
                 "account: make the directory writable, or set locks_folder"
             ) from None
+        except AccountInUse:
+            self.release()
+            raise
         self._held = name
 
     def release(self) -> None:
         """Let others have the account."""
-        if self._fd >= 0:
-            os.close(self._fd)
-        self._fd, self._held = -1, ""
+        for part in (self._file, self._socket):
+            if part is not None:
+                part.release()
+        self._file = self._socket = None
+        self._held = ""
+
+    def _hold(self, name: str, path: Path) -> None:
+        # The name first: a tree that cannot have it leaves the file alone, which its holder may just be making anew.
+        self._socket = self._socket or LockSocket(name)
+        try:
+            self._socket.take()
+        except NameTaken as taken:
+            raise _refusal(taken, read_holder(path)) from None
+        self._file = self._file or LockFile(path, self._holder)
+        self._file.take()
+
+
+_LOCKS: Final[weakref.WeakSet[AccountLock]] = weakref.WeakSet()
+
+
+def _let_go_in_child() -> None:
+    """Close what a fork has copied: the locks stay held as long as any copy is open, and the parent's are its own."""
+    for lock in _LOCKS:
+        lock.release()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
+
+
+def _refusal(taken: NameTaken, who: Holder | None) -> AccountInUse:
+    """Say who has the account: what its lock file says, unless that was written by an earlier holder."""
+    if who is not None and taken.pid in {who.pid, 0}:
+        return used_by(who)
+    return used_by_process(taken.pid, taken.uid)
 
 
 def lock_name(websocket_url: str, access_key: str) -> str:
@@ -123,45 +138,3 @@ def find_locks_folder(chosen: str, environment: Mapping[str, str]) -> Path:
         return Path.home() / ".local" / "state" / "upbitd" / "locks"
     except RuntimeError:
         raise AccountInUse("the account cannot be locked: no such home directory; set locks_folder") from None
-
-
-def _make_private(folder: Path) -> None:
-    for part in (*reversed(folder.parents), folder):
-        part.mkdir(mode=0o700, exist_ok=True)
-    status = folder.stat()
-    if status.st_uid != os.geteuid():
-        raise PermissionError(0, "the directory belongs to another user", os.fspath(folder))
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        folder.chmod(0o700)
-
-
-def _lock(path: Path, holder: Holder) -> int:
-    """Return the locked file's descriptor."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        who = _read_holder(fd)
-        os.close(fd)
-        raise AccountInUse(_refusal(who)) from None
-    except BaseException:
-        os.close(fd)
-        raise
-    # It is held, whether or not the disk has room for who holds it.
-    with suppress(OSError):
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, msgspec.json.encode(holder) + b"\n", 0)
-    return fd
-
-
-def _read_holder(fd: int) -> Holder | None:
-    try:
-        return msgspec.json.decode(os.pread(fd, _MAX_HOLDER_BYTES, 0), type=Holder)
-    except (OSError, *UNREADABLE):
-        return None
-
-
-def _refusal(who: Holder | None) -> str:
-    if who is None:
-        return "the account is used by another tree that has not said which; stop that one or use other keys"
-    return f"the account is used by {who}; stop that one (upbitd stop --run-dir {who.run_dir}) or use other keys"

@@ -16,7 +16,8 @@ import jwt
 import trio
 from msgspec import Struct
 
-from actors.connections.account_lock import AccountLock, Holder
+from actors.connections.account_holder import Holder
+from actors.connections.account_lock import AccountLock
 from actors.connections.exchange_settings import ExchangeSettings, Seconds
 from actors.connections.feed import Feed
 from actors.connections.handshake import connect_websocket
@@ -48,7 +49,8 @@ class PrivateSettings(Struct, frozen=True, forbid_unknown_fields=True):
         keys_file: TOML with access_key and secret_key, mode 0600; `~` is the owner's home.
         retry_parked_s: how often keys that were missing or refused, or an account that was in use, are tried again.
         locks_folder: where it is noted which accounts are in use; `XDG_STATE_HOME/upbitd/locks` when it is empty, or
-            the same below `~/.local/state`. Trees that share it never use the same account at once.
+            the same below `~/.local/state`. Trees that share it, or are on one machine outside of containers, never
+            use the same account at once.
     """
 
     exchange: ExchangeSettings = ExchangeSettings()

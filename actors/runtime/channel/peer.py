@@ -28,6 +28,12 @@ def peer_pid(raw: HasOptions) -> int:
     return pid
 
 
+def peer_pid_and_uid(raw: HasOptions) -> tuple[int, int]:
+    """Return the same, and whose process it is; the process id is 0 for one of another container."""
+    pid, uid, _gid = _credentials(raw)
+    return pid, uid
+
+
 def _credentials(raw: HasOptions) -> tuple[int, int, int]:
     pid, uid, gid = _CREDENTIALS.unpack(raw.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     return pid, uid, gid

@@ -1,32 +1,28 @@
 """Two trees never use the same account."""
 
 import os
-import select
-import signal
+import shutil
 import stat
-import subprocess
-import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from actors.connections import private
-from actors.connections.account_lock import AccountInUse, AccountLock, Holder, find_locks_folder, lock_name
-from actors.connections.exchange_settings import ExchangeSettings
+from actors.connections.account_holder import AccountInUse, Holder
+from actors.connections.account_lock import AccountLock, find_locks_folder, lock_name
 from actors.connections.keys import ACCESS_KEY, SECRET_KEY
-from actors.connections.private import PrivateSettings
-from protocols.control.messages import Parked, Ready, Unparked
+from actors.connections.lock_socket import MAX_CALLERS
 from protocols.errors import AuthenticationError
-from tests.actors.connections.running_actor import ActorRig, accept, running, upgrade_server
-from tests.tree.running_tree import child_environment
+from tests.actors.connections.open_files import open_files
 
 URL = "wss://api.example.com/websocket/v1/private"
-ACCESS, SECRET = "ACCESS0123456789abcdef", "SECRETfedcba9876543210"
+# Its own in each run: names in the kernel are shared by all that run here, other workers of these tests included.
+ACCESS, SECRET = f"ACCESS{uuid.uuid4().hex}", "SECRETfedcba9876543210"
 KEYS = {ACCESS_KEY: ACCESS, SECRET_KEY: SECRET}
-HOLDER = Holder(pid=4242, run_dir="/run/one", name="private")
+HOLDER = Holder(pid=os.getpid(), run_dir="/run/one", name="private")
 LIMIT_S = 20.0
 
 
@@ -38,10 +34,6 @@ def locks(folder: Path, count: int) -> Iterator[list[AccountLock]]:
     finally:
         for lock in made:
             lock.release()
-
-
-def open_files() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -82,7 +74,7 @@ def test_the_second_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
         with pytest.raises(AccountInUse) as caught:
             second.take(URL, ACCESS)
     assert str(caught.value) == (
-        "the account is used by 'private' of the tree in /run/one (pid 4242); "
+        f"the account is used by 'private' of the tree in /run/one (pid {os.getpid()}); "
         "stop that one (upbitd stop --run-dir /run/one) or use other keys"
     )
     assert isinstance(caught.value, AuthenticationError)
@@ -122,7 +114,7 @@ def test_files_and_folder_are_the_owners_alone_and_hold_no_key(tmp_path: Path) -
         modes = [stat.S_IMODE(path.stat().st_mode) for path in (folder.parent, folder, file)]
         text = file.read_text()
     assert modes == [0o700, 0o700, 0o600]
-    assert text == '{"pid":4242,"run_dir":"/run/one","name":"private"}\n'
+    assert text == f'{{"pid":{os.getpid()},"run_dir":"/run/one","name":"private"}}\n'
 
 
 def test_a_folder_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
@@ -139,12 +131,67 @@ def test_a_file_without_a_lock_is_no_obstacle(tmp_path: Path, text: bytes) -> No
         lock.take(URL, ACCESS)
 
 
-def test_a_holder_that_has_not_said_who_it_is_still_holds(tmp_path: Path) -> None:
+def test_a_holder_whose_file_does_not_say_who_it_is_still_holds_and_is_known_by_its_process(tmp_path: Path) -> None:
     with locks(tmp_path, 2) as (first, second):
         first.take(URL, ACCESS)
         (tmp_path / lock_name(URL, ACCESS)).write_bytes(b"\xff")
-        with pytest.raises(AccountInUse, match="has not said which"):
+        with pytest.raises(AccountInUse, match=f"used by process {os.getpid()} of user {os.getuid()}; stop its tree"):
             second.take(URL, ACCESS)
+
+
+def test_a_file_of_an_earlier_holder_is_not_blamed(tmp_path: Path) -> None:
+    with locks(tmp_path / "one", 1) as (first,), locks(tmp_path / "other", 1) as (second,):
+        first.take(URL, ACCESS)
+        path = tmp_path / "other" / lock_name(URL, ACCESS)
+        path.parent.mkdir()
+        path.write_bytes(msgspec.json.encode(Holder(pid=1, run_dir="/run/old", name="private")))
+        with pytest.raises(AccountInUse, match=f"used by process {os.getpid()} "):
+            second.take(URL, ACCESS)
+
+
+def remove_file(folder: Path) -> None:
+    (folder / lock_name(URL, ACCESS)).unlink()
+
+
+def replace_file(folder: Path) -> None:
+    remove_file(folder)
+    (folder / lock_name(URL, ACCESS)).touch()
+
+
+@pytest.mark.parametrize("remove", [remove_file, replace_file, shutil.rmtree])
+def test_a_removed_file_lets_nobody_in_and_comes_back_with_the_next_take(
+    tmp_path: Path, remove: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "locks"
+    with locks(folder, 2) as (first, second):
+        first.take(URL, ACCESS)
+        before = open_files()
+        remove(folder)
+        with pytest.raises(AccountInUse, match=f"used by process {os.getpid()} "):
+            second.take(URL, ACCESS)
+        first.take(URL, ACCESS)
+        assert open_files() == before
+        with pytest.raises(AccountInUse, match="of the tree in /run/one"):
+            second.take(URL, ACCESS)
+
+
+def test_who_cannot_lock_the_file_has_the_name_no_longer(tmp_path: Path) -> None:
+    folder = tmp_path / "locks"
+    with locks(folder, 1) as (first,), locks(tmp_path / "elsewhere", 1) as (second,):
+        first.take(URL, ACCESS)
+        shutil.rmtree(folder)
+        folder.touch()
+        with pytest.raises(AccountInUse, match="cannot be locked"):
+            first.take(URL, ACCESS)
+        second.take(URL, ACCESS)
+
+
+def test_callers_that_fill_the_backlog_are_refused_like_all_others(tmp_path: Path) -> None:
+    with locks(tmp_path, 2) as (first, second):
+        first.take(URL, ACCESS)
+        for _ in range(MAX_CALLERS + 5):
+            with pytest.raises(AccountInUse, match="of the tree in /run/one"):
+                second.take(URL, ACCESS)
 
 
 def folder_that_is_a_file(folder: Path) -> str:
@@ -208,80 +255,3 @@ def test_what_cannot_be_locked_is_refused_in_one_line(tmp_path: Path, make: Call
 def test_where_locks_are(chosen: str, environment: dict[str, str], found: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/h")
     assert find_locks_folder(chosen, environment) == Path(found)
-
-
-HOLDING = """
-import os, sys
-from actors.connections.account_lock import AccountLock, Holder
-lock = AccountLock(sys.argv[1], Holder(pid=os.getpid(), run_dir="/run/other", name="private"))
-lock.take(sys.argv[2], sys.argv[3])
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
-@contextmanager
-def another_holder(folder: Path, url: str = URL) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDING, str(folder), url, ACCESS],
-        env=child_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def test_the_lock_is_free_as_soon_as_the_death_of_its_holder_can_be_noticed(tmp_path: Path) -> None:
-    with another_holder(tmp_path) as holder, locks(tmp_path, 1) as (lock,):
-        with pytest.raises(AccountInUse, match=f"pid {holder.pid}"):
-            lock.take(URL, ACCESS)
-        pidfd = os.pidfd_open(holder.pid)
-        holder.send_signal(signal.SIGKILL)
-        assert select.select([pidfd], [], [], LIMIT_S)[0]
-        os.close(pidfd)
-        lock.take(URL, ACCESS)
-
-
-def settings_for(url: str, folder: Path) -> PrivateSettings:
-    exchange = ExchangeSettings(websocket_url=url, backoff_first_s=0.001, backoff_cap_s=0.001)
-    return PrivateSettings(exchange=exchange, keys_file="", retry_parked_s=0.001, locks_folder=str(folder))
-
-
-async def test_an_actor_whose_account_is_in_use_dials_nobody_and_begins_when_it_is_free(tmp_path: Path) -> None:
-    rig, folder = ActorRig("private", tmp_path, KEYS), tmp_path / "locks"
-    async with upgrade_server(accept) as server:
-        with another_holder(folder, server.url) as holder:
-            async with running(partial(private.run, rig.actor, settings_for(server.url, folder))):
-                await rig.until(lambda: rig.publisher.link == "parked")
-                assert server.heads == []
-                holder.kill()
-                await rig.until(lambda: rig.publisher.link == "up")
-    reason = next(message.reason for message in rig.told if isinstance(message, Parked))
-    assert reason.startswith(f"the account is used by 'private' of the tree in /run/other (pid {holder.pid}); stop")
-    assert [type(message) for message in rig.told] == [Ready, Parked, Unparked]
-
-
-async def test_an_actor_without_a_place_for_its_lock_parks_and_dials_nobody(tmp_path: Path) -> None:
-    rig = ActorRig("private", tmp_path, KEYS)
-    async with upgrade_server(accept) as server:
-        settings = settings_for(server.url, Path(folder_below_a_file(tmp_path)))
-        async with running(partial(private.run, rig.actor, settings)):
-            await rig.until(lambda: rig.publisher.link == "parked")
-        assert server.heads == []
-
-
-async def test_an_actor_that_ends_frees_its_account(tmp_path: Path) -> None:
-    rig, folder = ActorRig("private", tmp_path, KEYS), tmp_path / "locks"
-    async with upgrade_server(accept) as server:
-        async with running(partial(private.run, rig.actor, settings_for(server.url, folder))):
-            await rig.until(lambda: rig.publisher.link == "up")
-            with locks(folder, 1) as (other,), pytest.raises(AccountInUse):
-                other.take(server.url, ACCESS)
-        with locks(folder, 1) as (other,):
-            other.take(server.url, ACCESS)
