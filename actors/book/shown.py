@@ -66,9 +66,7 @@ class Shown:
     @property
     def is_stale(self) -> bool:
         """Whether the book may be old without our knowing: the connection is away, or the book is from before that."""
-        arrival = self.market.arrival
-        is_of_before = arrival is not None and 0 < arrival.epoch < self.link.epoch
-        return self.link.state != LIVE or is_of_before
+        return self.link.state != LIVE or self._is_of_before(self.market.arrival)
 
     def take_book(self, book: Orderbook, arrival: Arrival) -> bool:
         """Take a book in; return whether something that is shown has changed."""
@@ -93,6 +91,13 @@ class Shown:
         is_same = report.state == self.link.state
         since_s = self.link.since_s if is_same else now_s
         self.link = Link(report.state, since_s, report.reason, report.epoch or self.link.epoch)
+
+    def _is_of_before(self, arrival: Arrival | None) -> bool:
+        if arrival is None or arrival.epoch in {0, self.link.epoch}:
+            return False
+        # One that took the place of another without an outage is not told, and its epoch is the higher one; so is the
+        # epoch of the connection before an outage in which the wall clock was set back.
+        return arrival.epoch < self.link.epoch or arrival.at_s < self.link.since_s
 
     def begin_switch(self, symbol: str) -> None:
         """Expect events of another market from now on, too; the one that is shown keeps what is known of it."""

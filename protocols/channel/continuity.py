@@ -47,6 +47,10 @@ class Continuity:
         """Epoch and sequence of the last event known of a topic."""
         return self._last.get(topic)
 
+    def begin_life(self) -> None:
+        """Drop all topics: another process serves from now on, and what is known is about its predecessor's events."""
+        self._last.clear()
+
     def forget(self, topic: str) -> None:
         """Drop a topic that is no longer wanted, so that its next event starts a new count."""
         self._last.pop(topic, None)

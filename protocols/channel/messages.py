@@ -65,7 +65,9 @@ class Welcome(Struct, array_like=True, tag="welcome", frozen=True):
     """First message of a server: who it is, which life of it, and how its source stands.
 
     `link` is `connecting` (it never was up yet), `up`, `down` (reconnecting), `parked` (waits for the owner), or
-    `none` (it has no source of its own).
+    `none` (it has no source of its own). `life` is told by two servers alike only if they are the same process: epochs
+    of a life grow, those of two lives say nothing of one another once the wall clock was set back, and `incarnation`
+    begins anew with each tree.
     """
 
     server: str
@@ -74,6 +76,7 @@ class Welcome(Struct, array_like=True, tag="welcome", frozen=True):
     link: SourceLink
     reason: str = ""
     version: int = PROTOCOL_VERSION
+    life: int = 0
 
 
 class Accepted(Struct, array_like=True, tag="accepted", frozen=True):

@@ -44,7 +44,9 @@ class Publisher:
 
     Attributes:
         epoch: grows by one with each new connection to the source. It begins at the time of day in ms, so that it grows
-            over restarts of the actor and of the whole tree as well: nobody connects a thousand times a second.
+            over restarts of the actor and of the whole tree as well, for people and their files: nobody connects a
+            thousand times a second. But the clock may be set back, so nothing depends on it beyond one life.
+        life: what no other life of this actor has, as long as the machine runs: the monotonic time of its beginning.
         refuse: asked for each newly wanted topic; returns why it cannot be served, or "" when it can.
         on_wanted: called when the set of wanted topics changed.
         keeps: whether a topic that nobody takes any more stays, with its numbering and last value.
@@ -65,6 +67,7 @@ class Publisher:
         self.name = name
         self.incarnation = incarnation
         self.epoch = time.time_ns() // 1_000_000 if epoch is None else epoch
+        self.life = time.monotonic_ns()
         self.link: SourceLink = "none"
         self.link_reason = ""
         self.refuse: Callable[[str], str] = self._refuse_unoffered
@@ -192,7 +195,7 @@ class Publisher:
         """
         subscriber = Subscriber(Outbox(partial(self._unflushed_add, write)), name)
         self._subscribers.add(subscriber)
-        subscriber.send(Welcome(self.name, self.incarnation, self.epoch, self.link, self.link_reason))
+        subscriber.send(Welcome(self.name, self.incarnation, self.epoch, self.link, self.link_reason, life=self.life))
         return subscriber
 
     def detach(self, subscriber: Subscriber) -> None:

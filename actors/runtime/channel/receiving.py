@@ -130,7 +130,11 @@ class Receiver:
         self._note(newest.topic, newest.epoch, newest.sequence, events)
 
     def _knows(self, event: Event[Any]) -> bool:
-        """Whether this client already had what is sent to late comers, before it was detached."""
+        """Whether this client already had what is sent to late comers, before it was detached.
+
+        Epochs are compared within one life of the server only, where they grow: those of the next one may be lower,
+        after the wall clock was set back, and all that it has is new.
+        """
         position = self.continuity.position(event.topic)
         return position is not None and (event.epoch, event.sequence) <= position
 
@@ -144,6 +148,8 @@ class Receiver:
         if isinstance(message, Accepted):
             self._settle(message.version)
         elif isinstance(message, Welcome):
+            if self.server is not None and message.life != self.server.life:
+                self.continuity.begin_life()
             self.server = message
             self._epoch = message.epoch
             if message.link in {"up", "none"}:

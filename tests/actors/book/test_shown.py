@@ -74,3 +74,21 @@ def test_a_book_is_stale_until_one_came_over_the_new_connection() -> None:
     assert shown.is_stale
     shown.take_book(book(), Arrival(2.0, epoch=6))
     assert not shown.is_stale
+
+
+def test_a_book_of_before_is_stale_also_when_the_new_epoch_is_the_lower_one() -> None:
+    shown = Shown("KRW-BTC", now_s=0.0)
+    live(shown, epoch=2000)
+    shown.take_book(book(), Arrival(1.0, epoch=2000))
+    shown.take_state(StateReport("public", "down", "1006"), now_s=10.0)
+    live(shown, epoch=1000, now_s=12.0)
+    assert shown.is_stale
+    shown.take_book(book(), Arrival(12.1, epoch=1000))
+    assert not shown.is_stale
+
+
+def test_a_book_of_a_connection_that_came_without_an_outage_is_not_stale() -> None:
+    shown = Shown("KRW-BTC", now_s=0.0)
+    live(shown, epoch=5, now_s=1.0)
+    shown.take_book(book(), Arrival(2.0, epoch=6))
+    assert not shown.is_stale

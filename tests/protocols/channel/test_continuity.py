@@ -50,6 +50,16 @@ def test_a_new_epoch_starts_a_new_count() -> None:
     assert continuity.saw_event(event(2, epoch=2), 0) == 0
 
 
+def test_a_new_life_starts_a_new_count_in_whatever_epoch() -> None:
+    continuity = Continuity()
+    continuity.saw_event(event(4, epoch=2), 0)
+    continuity.begin_life()
+    continuity.saw_gap(Gap("t", 1, 1, 2, "slow"))
+    assert continuity.position("t") == (1, 2)
+    assert continuity.saw_event(event(3, epoch=1), 0) == 0
+    assert continuity.saw_event(event(5, epoch=1), 0) == 1
+
+
 def test_a_forgotten_topic_starts_a_new_count() -> None:
     continuity = Continuity()
     continuity.saw_event(event(1), 0)

@@ -59,7 +59,7 @@ def test_frames_before_one_above_the_limit_are_still_given() -> None:
         (Hello("me", 7), ["hello", "me", 7, 1]),
         (Wants(3, (Want("ticker/KRW-BTC"),)), ["wants", 3, [["ticker/KRW-BTC", "every", 0, "both"]]]),
         (Request(1, "state", {"a": 1}), ["request", 1, "state", {"a": 1}]),
-        (Welcome("public", 2, 9, "up"), ["welcome", "public", 2, 9, "up", "", 1]),
+        (Welcome("public", 2, 9, "up"), ["welcome", "public", 2, 9, "up", "", 1, 0]),
         (Accepted(3), ["accepted", 3]),
         (
             Event("ticker/KRW-BTC", 1, 2, 3, 4, 0, msgspec.Raw(msgpack.packb(["x"]))),
