@@ -19,6 +19,9 @@ SECRET_KEY: Final = "UPBITD_SECRET_KEY"  # noqa: S105 - the name of a variable
 CREDENTIALS_VARIABLE: Final = "CREDENTIALS_DIRECTORY"
 """The service manager's: where it has put what it keeps for this service."""
 
+CREDENTIAL: Final = "keys.toml"
+OWN_KEYS_FILE: Final = Path("~/.config/upbitd/keys.toml")
+
 _OPEN_TO_OTHERS: Final = 0o077
 _OPEN_TO_OTHERS_OF_CREDENTIALS: Final = 0o037
 """A credential may belong to root and be readable by an access list, whose mask shows as the group's right to read."""
@@ -33,6 +36,29 @@ class Keys:
 
     def __repr__(self) -> str:
         return "Keys(***)"
+
+
+def find_keys_file(chosen: str | None, environment: Mapping[str, str]) -> Path | None:
+    """Return the chosen file, None for none at all; where none is chosen, the service's credential, else the owner's.
+
+    So whoever runs the service names no setting of an actor that the owner's tree may not have.
+    """
+    if chosen is not None:
+        return Path(chosen) if chosen else None
+    folder = environment.get(CREDENTIALS_VARIABLE, "")
+    credential = Path(folder) / CREDENTIAL
+    return credential if folder and _may_be_there(credential) else OWN_KEYS_FILE
+
+
+def _may_be_there(path: Path) -> bool:
+    """Whether there is such a file; one that may not be looked at is told as such when it is opened."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def load_keys(secrets: Mapping[str, str], keys_file: Path | None) -> Keys:

@@ -9,7 +9,6 @@ import random
 import time
 import uuid
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import jwt
@@ -22,7 +21,7 @@ from actors.connections.exchange_settings import ExchangeSettings, Seconds
 from actors.connections.feed import Feed
 from actors.connections.handshake import connect_websocket
 from actors.connections.http_answers import error_name
-from actors.connections.keys import load_keys
+from actors.connections.keys import find_keys_file, load_keys
 from actors.connections.routing import refusal_of
 from actors.connections.websocket import Connection
 from actors.runtime.actor import Actor
@@ -46,7 +45,8 @@ class PrivateSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the private connection actor.
 
     Attributes:
-        keys_file: TOML with access_key and secret_key, mode 0600; `~` is the owner's home.
+        keys_file: TOML with access_key and secret_key, mode 0600; `~` is the owner's home. When it is not set,
+            `keys.toml` in `CREDENTIALS_DIRECTORY` if that is there, else `~/.config/upbitd/keys.toml`; `""` is no file.
         retry_parked_s: how often keys that were missing or refused, or an account that was in use, are tried again.
         locks_folder: where it is noted which accounts are in use; `XDG_STATE_HOME/upbitd/locks` when it is empty, or
             the same below `~/.local/state`. Trees that share it, or are on one machine outside of containers, never
@@ -54,7 +54,7 @@ class PrivateSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     exchange: ExchangeSettings = ExchangeSettings()
-    keys_file: str = "~/.config/upbitd/keys.toml"
+    keys_file: str | None = None
     retry_parked_s: Seconds = 60.0
     locks_folder: str = ""
 
@@ -69,7 +69,7 @@ class PrivateDialler:
         self._actor = actor
         self._lock = lock
         self._exchange = settings.exchange
-        self._keys_file = Path(settings.keys_file) if settings.keys_file else None
+        self._keys_file = settings.keys_file
 
     async def dial(self, nursery: trio.Nursery) -> Connection:
         """Open one connection.
@@ -92,7 +92,7 @@ class PrivateDialler:
 
     def _make_token(self) -> str:
         """Make the token of one attempt: the exchange refuses a nonce that it has seen."""
-        keys = load_keys(self._actor.secrets, self._keys_file)
+        keys = load_keys(self._actor.secrets, find_keys_file(self._keys_file, os.environ))
         for secret in (keys.access_key, keys.secret_key):
             self._actor.keep_secret(secret)
         self._lock.take(self._exchange.private_url, keys.access_key)

@@ -4,8 +4,11 @@ import re
 import shlex
 import tomllib
 
+import pytest
+
+from actors.connections.keys import CREDENTIAL, CREDENTIALS_VARIABLE
 from supervisor.specs.spec import SupervisorFlags
-from tests.deploy.units import seconds
+from tests.deploy.units import seconds, tree_of
 from tests.tree.running_tree import REPOSITORY
 
 FOLDER = REPOSITORY / "deploy" / "container"
@@ -82,7 +85,16 @@ def test_run_directory_state_and_keys_are_where_the_files_say() -> None:
     assert "- /run/upbitd:" in COMPOSE
     assert "XDG_STATE_HOME=/var/lib" in DOCKERFILE
     assert "- state:/var/lib/upbitd" in COMPOSE
-    assert "UPBITD_PRIVATE__KEYS_FILE: /run/secrets/keys.toml" in COMPOSE
+    assert f"{CREDENTIALS_VARIABLE}: /run/secrets\n" in COMPOSE
+    assert f"secrets:\n  {CREDENTIAL}:" in COMPOSE
+
+
+@pytest.mark.parametrize("names", [{"public", "private"}, {"public", "price_monitor"}])
+def test_its_variables_fit_settings_with_and_without_each_child(names: set[str]) -> None:
+    (block,) = re.findall(r"\n    environment:\n((?:      .*\n)+)", COMPOSE)
+    variables = dict(re.findall(r"^ +(\w+): (\S+)$", block, re.MULTILINE))
+    assert variables
+    assert tree_of(names, variables) == names
 
 
 def test_the_readme_names_files_that_exist() -> None:

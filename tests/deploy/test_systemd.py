@@ -1,5 +1,6 @@
 """The systemd unit fits the settings, the exit codes, and what the processes do."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from actors.connections.keys import CREDENTIAL, CREDENTIALS_VARIABLE, find_keys_file, load_keys
 from actors.connections.private import PrivateSettings
+from protocols.errors import AuthenticationError
 from supervisor.service.exit_codes import EXIT_BAD_INPUT
 from supervisor.specs.spec import ChildSpec, SupervisorFlags
-from tests.deploy.units import read_unit, seconds
+from tests.deploy.units import read_unit, seconds, tree_of
 from tests.tree.running_tree import REPOSITORY
 
 UNIT = REPOSITORY / "deploy" / "systemd" / "upbitd.service"
@@ -94,14 +97,27 @@ def test_locks_go_where_the_service_may_write() -> None:
     assert only("StateDirectory") == "upbitd"
 
 
-def test_the_keys_are_a_credential_that_reaches_the_settings_of_private() -> None:
+def test_the_keys_are_a_credential_that_private_finds_by_itself() -> None:
     name, _, source = only("LoadCredential").partition(":")
     assert source.startswith("/etc/upbitd/")
-    assert environment()["UPBITD_PRIVATE__KEYS_FILE"] == f"%d/{name}"
-    assert "keys_file" in PrivateSettings.__struct_fields__
-    assert "private" in {child["name"] for child in children()}
+    assert name == CREDENTIAL
+    assert PrivateSettings().keys_file is None
     # Else the whole service fails where there are no keys.
     assert only("SetCredential").startswith(f"{name}:#")
+
+
+def test_what_stands_in_for_missing_keys_makes_private_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, _, text = only("SetCredential").partition(":")
+    (tmp_path / name).write_text(text)
+    (tmp_path / name).chmod(0o400)
+    monkeypatch.setenv(CREDENTIALS_VARIABLE, str(tmp_path))
+    with pytest.raises(AuthenticationError, match="must hold access_key and secret_key"):
+        load_keys({}, find_keys_file(None, os.environ))
+
+
+@pytest.mark.parametrize("names", [{"public", "private", "price_monitor"}, {"public", "price_monitor"}, {"private"}])
+def test_its_variables_fit_settings_with_and_without_each_child(names: set[str]) -> None:
+    assert tree_of(names, environment()) == names
 
 
 def test_no_core_with_keys_is_written() -> None:

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from actors.connections.keys import ACCESS_KEY, CREDENTIALS_VARIABLE, SECRET_KEY, Keys, load_keys
+from actors.connections.keys import (
+    ACCESS_KEY,
+    CREDENTIALS_VARIABLE,
+    OWN_KEYS_FILE,
+    SECRET_KEY,
+    Keys,
+    find_keys_file,
+    load_keys,
+)
 from protocols.errors import AuthenticationError
 
 SECRET = "very-secret-value-0123456789"
@@ -149,3 +157,28 @@ def test_a_file_elsewhere_is_no_credential(tmp_path: Path, monkeypatch: pytest.M
     path = keys_file(tmp_path, f'access_key = "a"\nsecret_key = "{SECRET}"\n', 0o640)
     with pytest.raises(AuthenticationError, match="open to others"):
         load_keys({}, path)
+
+
+@pytest.mark.parametrize("chosen", ["/etc/k.toml", ""])
+def test_a_choice_of_the_settings_is_not_looked_around(tmp_path: Path, chosen: str) -> None:
+    keys_file(tmp_path, "")
+    assert find_keys_file(chosen, {CREDENTIALS_VARIABLE: str(tmp_path)}) == (Path(chosen) if chosen else None)
+
+
+def test_without_a_choice_the_credential_of_the_service_is_the_file(tmp_path: Path) -> None:
+    path = keys_file(tmp_path, "")
+    assert find_keys_file(None, {CREDENTIALS_VARIABLE: str(tmp_path)}) == path
+
+
+@pytest.mark.parametrize("folder", [None, "", "{tmp}", "{tmp}/none", "{tmp}/file", "a\0b"])
+def test_without_a_credential_either_it_is_the_owners_file(tmp_path: Path, folder: str | None) -> None:
+    (tmp_path / "file").touch()
+    environment = {} if folder is None else {CREDENTIALS_VARIABLE: folder.format(tmp=tmp_path)}
+    assert find_keys_file(None, environment) == OWN_KEYS_FILE
+
+
+def test_a_credential_that_cannot_be_looked_at_is_told_and_not_passed_over(tmp_path: Path) -> None:
+    found = find_keys_file(None, {CREDENTIALS_VARIABLE: str(tmp_path / ("x" * 300))})
+    assert found is not None
+    with pytest.raises(AuthenticationError, match="cannot be read"):
+        load_keys({}, found)
