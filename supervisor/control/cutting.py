@@ -1,7 +1,7 @@
 """Answers of a bounded size: what does not fit is cut where it is missed the least, and says so."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -14,7 +14,7 @@ LONG_TEXT: Final = 64 * 1024
 
 CUT: Final = "[cut] "
 
-_encode = msgspec.json.Encoder().encode
+_encode_whole = msgspec.json.Encoder().encode
 
 
 def encode_answer(answer: Answer, *, max_bytes: int = MAX_ANSWER_BYTES) -> bytes:
@@ -75,3 +75,19 @@ def _without_counters(status: TreeStatus) -> TreeStatus:
     """Leave out what actors count; they may have as many counters as they like, and the rest is needed more."""
     children = tuple(msgspec.structs.replace(child, counters={}) for child in status.children)
     return msgspec.structs.replace(status, children=children)
+
+
+def _encode(what: object) -> bytes:
+    """Encode it; what UTF-8 cannot hold, as a part of a path may be, is escaped: who asks must get the rest."""
+    try:
+        return _encode_whole(what)
+    except UnicodeEncodeError:
+        return _encode_whole(_writable(msgspec.to_builtins(what)))
+
+
+def _writable(value: Any) -> Any:  # noqa: ANN401 - whatever stands in an answer
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_writable(key): _writable(inner) for key, inner in value.items()}
+    return [_writable(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -104,6 +104,13 @@ async def serve_control(
     clients, visitors = trio.CapacityLimiter(MAX_CLIENTS), trio.CapacityLimiter(MAX_VISITORS)
 
     async def serve_one(stream: trio.SocketStream) -> None:
+        try:
+            await serve_in_place(stream)
+        except Exception:  # A bug in serving one client costs this client, not a tree that does its work.
+            log: Any = get_logger(actor="supervisor")
+            log.exception("control.client_failed")
+
+    async def serve_in_place(stream: trio.SocketStream) -> None:
         async with stream:
             if not is_same_user(stream.socket):
                 return

@@ -8,13 +8,16 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
+from msgspec.structs import replace
 
-from supervisor.control.client import BadInput, NoSupervisor, SupervisorUnreachable, UnknownName, ask
+from protocols.errors import SettingsError
+from supervisor.control.client import AnswerMissing, BadInput, NoSupervisor, SupervisorUnreachable, UnknownName, ask
 from supervisor.control.messages import MAX_LINE_BYTES, Answer, Command
 from supervisor.control.server import serve_control
 from supervisor.control.status import TreeStatus
 from supervisor.machine.core import UnknownChild
 from supervisor.running.run_dir import RunDir, open_run_dir
+from tests.supervisor.views.statuses import child
 
 STATUS = TreeStatus(pid=1, state="running", uptime_s=2.0, run_dir="/r", children=())
 
@@ -25,12 +28,16 @@ class OwnTree:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.may_finish = trio.Event()
+        self.fault: Exception | None = None
+        self.counters: dict[str, int | float] = {}
 
     def status(self) -> TreeStatus:
         self.asked.append("status")
-        return STATUS
+        return replace(STATUS, children=(child("a", counters=self.counters),)) if self.counters else STATUS
 
     async def restart(self, name: str) -> str:
+        if self.fault is not None:
+            raise self.fault
         if name != "a":
             raise UnknownChild(f"no child named {name!r}")
         await self.may_finish.wait()
@@ -201,3 +208,29 @@ async def test_an_empty_name_is_no_order_to_stop_the_whole_tree(run_dir: RunDir)
         answer = msgspec.json.decode(await stream.receive_some(), type=Answer)
         assert (answer.is_bad_input, answer.error) == (True, "'stop' needs the name of a child or group")
     assert tree.asked == []
+
+
+async def test_what_is_not_utf_8_in_an_answer_is_escaped_and_the_rest_arrives(run_dir: RunDir) -> None:
+    tree = OwnTree()
+    tree.fault = SettingsError("/x/s\udcff.toml: not TOML: 한")
+    async with serving(run_dir, tree):
+        with pytest.raises(BadInput, match=r"/x/s\\udcff\.toml: not TOML: 한"):
+            await in_thread(run_dir, Command("restart", "a"))
+        tree.counters = {"left_\ud800": 1}
+        status = (await in_thread(run_dir, Command("status"))).status
+        assert status is not None
+        assert status.children[0].counters == {"left_\\ud800": 1}
+
+
+async def test_a_bug_in_serving_one_client_costs_this_client_and_nobody_else(
+    run_dir: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with serving(run_dir, OwnTree()):
+        with monkeypatch.context() as broken:
+            broken.setattr("supervisor.control.server.encode_answer", lambda _answer: 1 / 0)
+            with pytest.raises(AnswerMissing):
+                await in_thread(run_dir, Command("status"))
+        assert (await in_thread(run_dir, Command("status"))).status == STATUS
+    shown = "".join(capfd.readouterr())
+    assert "control.client_failed" in shown
+    assert "ZeroDivisionError" in shown
