@@ -81,6 +81,7 @@ def _losses(tree: TreeStatus) -> Iterator[str]:
         "log lines that were too long": tree.log_lines_cut,
         "crash reports that could not be written": tree.crash_reports_lost,
         "processes that dead children had left behind": tree.strangers_ended,
+        "orders that were refused, since too many waited": tree.orders_refused,
     }
     yield from (f"supervisor: {count:,} {what}" for what, count in counts.items() if count)
 

@@ -80,6 +80,7 @@ class TreeStatus(Struct, frozen=True):
         log_lines_cut: lines of children that were longer than a line may be.
         crash_reports_lost: reports that could not be written.
         strangers_ended: processes that dead children had left behind.
+        orders_refused: orders that were not taken, since too many others waited.
         cpu_s: processor time of the supervisor itself.
         memory_bytes: its resident set size.
     """
@@ -95,5 +96,6 @@ class TreeStatus(Struct, frozen=True):
     log_lines_cut: int = 0
     crash_reports_lost: int = 0
     strangers_ended: int = 0
+    orders_refused: int = 0
     cpu_s: float | None = None
     memory_bytes: int | None = None

@@ -4,11 +4,13 @@ Orders on different members run side by side. Those on the same member wait for 
 because another one runs. A stop of the whole tree waits for nobody, and ends the waiting of all others.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
+import msgspec
 import trio
 
 from protocols.errors import UsageError
@@ -38,15 +40,21 @@ class Operator:
         tree: the running one.
         reread: reads its settings anew; None when there is nothing to read.
         notify: hears about reloads; None when there is no service manager.
+
+    Attributes:
+        tree: the same.
+        orders_refused: counted by who takes them.
     """
 
     def __init__(self, tree: Tree, reread: Callable[[], Settings] | None, notify: Notifier | None = None) -> None:
         self.tree = tree
+        self.orders_refused = 0
         self._reread = reread
         self._notify = notify
         # By member and not by name: what was ordered of one that was removed is no business of the next of its name.
         self._turns: WeakKeyDictionary[Member, trio.Lock] = WeakKeyDictionary()
         self._stops: WeakKeyDictionary[Member, int] = WeakKeyDictionary()
+        self._begun: WeakKeyDictionary[Member, Counter[str]] = WeakKeyDictionary()
         self._changing_settings = trio.Lock()
 
     @property
@@ -57,7 +65,7 @@ class Operator:
 
     def status(self) -> TreeStatus:
         """Describe the tree."""
-        return self.tree.status()
+        return msgspec.structs.replace(self.tree.status(), orders_refused=self.orders_refused)
 
     def why(self, name: str, count: int) -> list[CrashReport]:
         """Return the newest reports of a child's ends, the last one first.
@@ -114,11 +122,11 @@ class Operator:
 
     async def restart(self, name: str) -> str:
         """Stop and start a child or a group; return the state that it reached."""
-        return await self._order(name, self._machine.restart)
+        return await self._order("restart", name, self._machine.restart)
 
     async def start_member(self, name: str) -> str:
         """Start a child or group that was stopped; return the state that it reached."""
-        return await self._order(name, self._machine.start_member)
+        return await self._order("start", name, self._machine.start_member)
 
     async def stop_member(self, name: str) -> str:
         """Stop a child or group until it is started again; return the state that it reached.
@@ -130,12 +138,16 @@ class Operator:
         self._stops[member] = self._stops.get(member, 0) + 1
         return await self._settled(member)
 
-    async def _order(self, name: str, order: Callable[..., list[Action]]) -> str:
+    async def _order(self, verb: str, name: str, order: Callable[..., list[Action]]) -> str:
+        """Carry out an order in its turn; several equal ones that waited meanwhile are done by the first of them."""
         member = self._machine.member(name)
-        stops = self._stops.get(member, 0)
+        begun = self._begun.setdefault(member, Counter())
+        stops, before = self._stops.get(member, 0), begun[verb]
         async with self._turn(member):
-            if self._machine.has(member) and self._stops.get(member, 0) == stops:
+            is_stopped_since = self._stops.get(member, 0) != stops
+            if self._machine.has(member) and not is_stopped_since and begun[verb] == before:
                 self.tree.apply(order(name, now_s=trio.current_time()))
+                begun[verb] += 1
             return await self._settled(member)
 
     def _turn(self, member: Member) -> trio.Lock:

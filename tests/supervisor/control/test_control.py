@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import os
 import resource
 import socket
@@ -9,9 +10,18 @@ import msgspec
 import pytest
 import trio
 from msgspec.structs import replace
+from trio.testing import wait_all_tasks_blocked
 
 from protocols.errors import SettingsError
-from supervisor.control.client import AnswerMissing, BadInput, NoSupervisor, SupervisorUnreachable, UnknownName, ask
+from supervisor.control.client import (
+    AnswerMissing,
+    BadInput,
+    CommandRefused,
+    NoSupervisor,
+    SupervisorUnreachable,
+    UnknownName,
+    ask,
+)
 from supervisor.control.messages import MAX_LINE_BYTES, Answer, Command
 from supervisor.control.server import serve_control
 from supervisor.control.status import TreeStatus
@@ -27,6 +37,7 @@ class OwnTree:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.orders_refused = 0
         self.may_finish = trio.Event()
         self.fault: Exception | None = None
         self.counters: dict[str, int | float] = {}
@@ -40,8 +51,15 @@ class OwnTree:
             raise self.fault
         if name != "a":
             raise UnknownChild(f"no child named {name!r}")
+        self.asked.append("restart")
         await self.may_finish.wait()
+        self.asked.append("restarted")
         return "ready"
+
+    async def stop_member(self, name: str) -> str:
+        self.asked.append(f"stop {name}")
+        await trio.lowlevel.checkpoint()
+        return "stopped"
 
     def ask_to_stop(self) -> None:
         self.asked.append("stop")
@@ -75,7 +93,7 @@ async def test_commands_are_answered(run_dir: RunDir) -> None:
             await in_thread(run_dir, Command("restart", "b"))
         with pytest.raises(BadInput, match="unknown verb 'dance'; known: status, why, "):
             await in_thread(run_dir, Command("dance"))
-    assert tree.asked == ["status", "stop"]
+    assert tree.asked == ["status", "restart", "restarted", "stop"]
 
 
 async def test_a_command_that_takes_long_holds_up_no_other(run_dir: RunDir) -> None:
@@ -143,11 +161,84 @@ async def test_a_lack_of_descriptors_only_delays_clients(
             assert msgspec.json.decode(client.recv(4096), type=Answer).status == STATUS
 
 
+async def test_a_client_that_leaves_gives_up_its_place_and_its_order_goes_on(
+    run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supervisor.control.server.MAX_CLIENTS", 1)
+    tree = OwnTree()
+    path = os.fspath(run_dir.control_socket)
+    async with serving(run_dir, tree):
+        for _ in range(3):
+            async with await trio.open_unix_socket(path) as stream:
+                # What stands behind the order must not hide that the client has left.
+                await stream.send_all(b'{"verb":"restart","name":"a"}\n{"verb":"status"}\n')
+                await wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
+        async with await trio.open_unix_socket(path) as stream:
+            await stream.send_all(b'{"verb":"restart","name":"a"}\n')
+            await wait_all_tasks_blocked()
+            assert tree.asked == 4 * ["restart"]
+            tree.may_finish.set()
+            assert await stream.receive_some() == b'{"state":"ready"}\n'
+        assert tree.asked == 4 * ["restart"] + 4 * ["restarted"]
+
+
+async def test_a_client_that_only_says_nothing_more_gets_its_answer(run_dir: RunDir) -> None:
+    tree = OwnTree()
+    async with serving(run_dir, tree), await trio.open_unix_socket(os.fspath(run_dir.control_socket)) as stream:
+        await stream.send_all(b'{"verb":"restart","name":"a"}\n')
+        await stream.send_eof()
+        await wait_all_tasks_blocked()
+        tree.may_finish.set()
+        assert await stream.receive_some() == b'{"state":"ready"}\n'
+
+
+async def test_an_order_goes_on_and_is_answered_when_nobody_can_be_seen_to_leave(
+    run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def epoll() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with serving(run_dir, tree := OwnTree()):
+        tree.may_finish.set()
+        monkeypatch.setattr("supervisor.control.server.select.epoll", epoll)
+        assert (await in_thread(run_dir, Command("restart", "a"))).state == "ready"
+
+
+async def test_more_orders_than_the_limit_are_refused_and_counted_but_no_stop(
+    run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supervisor.control.orders.MAX_ORDERS", 2)
+    tree = OwnTree()
+    async with serving(run_dir, tree):
+        for _ in range(2):
+            async with await trio.open_unix_socket(os.fspath(run_dir.control_socket)) as stream:
+                await stream.send_all(b'{"verb":"restart","name":"a"}\n')
+                await wait_all_tasks_blocked()
+        with pytest.raises(CommandRefused, match="'restart' is not taken: 2 orders are carried out or wait already"):
+            await in_thread(run_dir, Command("restart", "a"))
+        assert tree.orders_refused == 1
+        assert (await in_thread(run_dir, Command("stop", "a"))).state == "stopped"
+        tree.may_finish.set()
+        await wait_all_tasks_blocked()
+        assert (await in_thread(run_dir, Command("restart", "a"))).state == "ready"
+
+
+async def test_a_stop_of_a_member_is_ordered_also_when_the_client_leaves_at_once(run_dir: RunDir) -> None:
+    tree = OwnTree()
+    async with serving(run_dir, tree):
+        async with await trio.open_unix_socket(os.fspath(run_dir.control_socket)) as stream:
+            await stream.send_all(b'{"verb":"stop","name":"a"}\n')
+        await wait_all_tasks_blocked()
+    assert tree.asked == ["stop a"]
+
+
 async def test_more_clients_than_the_limit_are_turned_away_and_the_others_stay(
     run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("supervisor.control.server.MAX_CLIENTS", 1)
-    async with serving(run_dir, OwnTree()):
+    tree = OwnTree()
+    async with serving(run_dir, tree):
         path = os.fspath(run_dir.control_socket)
         async with await trio.open_unix_socket(path) as first:
             await first.send_all(b'{"verb":"status"}\n')
@@ -160,6 +251,10 @@ async def test_more_clients_than_the_limit_are_turned_away_and_the_others_stay(
                 await third.send_all(b'{"verb":"restart","name":"a"}\n')
                 assert b"1 connections are served already" in await third.receive_some()
                 assert await third.receive_some() == b""
+            async with await trio.open_unix_socket(path) as stopping:
+                await stopping.send_all(b'{"verb":"stop"}\n')
+                assert await stopping.receive_some() == b"{}\n"
+                assert tree.asked[-1] == "stop"
             monkeypatch.setattr("supervisor.control.server.VISIT_S", 0.05)
             async with await trio.open_unix_socket(path) as fourth:
                 assert await fourth.receive_some() == b""  # It says nothing.

@@ -1,7 +1,9 @@
 """What an operator of a running tree sees: exit codes, a frozen supervisor, a hurried stop."""
 
+import contextlib
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,26 @@ def test_an_unknown_name_is_bad_input_for_every_command_and_a_frozen_supervisor_
         assert done.returncode == 1
         assert "the supervisor did not answer within 3 s" in done.stderr
         assert tree.finish() == 0
+
+
+def test_neither_orders_of_clients_that_left_nor_followers_keep_anybody_from_stopping_the_tree(tmp_path: Path) -> None:
+    with running_tree(tmp_path, children("idle", "never_ready", child="start_timeout_s = 15.0")) as tree:
+        tree.wait_for("child_started", "b")
+        address = os.fspath(tree.run_dir / "control.sock")
+        for _ in range(33):
+            with socket.socket(socket.AF_UNIX) as leaving:
+                leaving.connect(address)
+                leaving.sendall(b'{"verb":"restart","name":"b"}\n')
+        assert tree.ask("tail", "a").returncode == 0
+        with contextlib.ExitStack() as followers:
+            for _ in range(40):
+                follower = followers.enter_context(socket.socket(socket.AF_UNIX))
+                follower.connect(address)
+                follower.sendall(b'{"verb":"follow","name":"a"}\n')
+                follower.settimeout(10)
+                follower.recv(1)
+            stopped = tree.ask("stop")
+        assert (stopped.returncode, stopped.stdout) == (0, "stopped\n"), stopped.stderr
 
 
 @pytest.mark.parametrize("entry", ["ignores_stop", "idle"])

@@ -265,3 +265,45 @@ async def test_nothing_is_kept_of_orders_on_members_that_are_gone(
         await made.operator.remove("a")
         gc.collect()
         assert (len(made.operator._turns), len(made.operator._stops)) == (0, 0)
+
+
+async def test_equal_orders_that_wait_for_a_member_are_done_by_the_first_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached: list[str] = []
+
+    async def restart(made: BodilessTree) -> None:
+        reached.append(await made.operator.restart("a"))
+
+    async with bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made:
+        async with trio.open_nursery() as nursery:
+            for _ in range(10):
+                nursery.start_soon(restart, made)
+            for lives in (2, 3):  # That which was under way when the others came, and one for all of these.
+                await wait_all_tasks_blocked()
+                made.apply("exited", "a", NORMAL)
+                assert made.tree.machine.children["a"].incarnation == lives
+                made.apply("ready", "a")
+        assert reached == 10 * ["ready"]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(restart, made)
+            await wait_all_tasks_blocked()
+            assert made.states()["a"] == "stopping"  # One that comes later is not done yet.
+            made.apply("exited", "a", NORMAL)
+            made.apply("ready", "a")
+
+
+async def test_an_order_after_a_stop_is_not_taken_for_one_that_waited_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made,
+        trio.open_nursery() as nursery,
+    ):
+        for order in (made.operator.restart, made.operator.restart, made.operator.stop_member, made.operator.restart):
+            nursery.start_soon(order, "a")
+            await wait_all_tasks_blocked()
+        made.apply("exited", "a", NORMAL)
+        await wait_all_tasks_blocked()
+        assert made.states()["a"] == "starting"
+        made.apply("ready", "a")
