@@ -3,6 +3,7 @@
 UpbitdError
   UsageError            our code broke a rule: fix the caller, never retry
   SettingsError         the owner's settings or command: say what to change, exit code 2
+    TemporaryFailure    not the owner's doing after all: the same may work later, exit code 1
   ExchangeError         the exchange sent what its documentation does not allow
     DecodeFailure       one frame could not be read; the bytes are kept
     ExchangeRefused     an error frame or a REST error with a name
@@ -29,6 +30,13 @@ class UsageError(UpbitdError):
 
 class SettingsError(UpbitdError):
     """A setting, file or command of the owner cannot be used; the message is one line and says what to do."""
+
+
+class TemporaryFailure(SettingsError):
+    """What was asked for lacks something just now, such as room on a disk; the same may work when it is there again.
+
+    It comes where a `SettingsError` may come, so whoever reports those reports this one too.
+    """
 
 
 class ExchangeError(UpbitdError):

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from actors.runtime.groups import leaves
-from protocols.errors import SettingsError, UpbitdError
+from protocols.errors import SettingsError, TemporaryFailure, UpbitdError
 from supervisor.service.exit_codes import EXIT_BAD_INPUT, EXIT_FAILED
 from supervisor.startup.early_signals import end_quietly_on_signals
 from supervisor.startup.output import unwritable_stdout_told
@@ -86,10 +86,8 @@ def run_command(arguments: list[str]) -> int:
         return _complain(error.format_message(), error.exit_code)
     except click.Abort:
         return _complain("interrupted", EXIT_FAILED)
-    except SettingsError as error:
-        return _complain(str(error), EXIT_BAD_INPUT)
     except UpbitdError as error:
-        return _complain(str(error), EXIT_FAILED)
+        return _complain(str(error), EXIT_BAD_INPUT if _is_bad_input(error) else EXIT_FAILED)
     except ExceptionGroup as group:
         return _complain_of_group(group)
     return result if isinstance(result, int) else 0
@@ -101,8 +99,12 @@ def _complain_of_group(group: ExceptionGroup[Exception]) -> int:
     if expected is None or others is not None:
         raise group
     errors = list(leaves(expected))
-    is_bad_input = all(isinstance(error, SettingsError) for error in errors)
+    is_bad_input = all(map(_is_bad_input, errors))
     return _complain("\n".join(map(str, errors)), EXIT_BAD_INPUT if is_bad_input else EXIT_FAILED)
+
+
+def _is_bad_input(error: BaseException) -> bool:
+    return isinstance(error, SettingsError) and not isinstance(error, TemporaryFailure)
 
 
 def _complain(text: str, code: int) -> int:

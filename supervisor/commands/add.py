@@ -32,7 +32,8 @@ def add(file: str, *, group: str, as_json: bool, run_dir: str | None) -> None:
     added. What is added stays until the supervisor ends, also over `upbitd reload`; write it into the settings file to
     keep it.
 
-    Exit codes: 0 added, 1 one of them did not start (it is tried again, as any child), 2 FILE cannot be used.
+    Exit codes: 0 added, 1 one of them did not start (it is tried again, as any child), or FILE could not be checked
+    just now, 2 it cannot be used.
 
     Example: upbitd add mine.toml --group consumers
     """

@@ -21,7 +21,8 @@ def reload(*, is_dry: bool, as_json: bool, run_dir: str | None) -> None:
     The new settings are checked as a whole first; when anything in them cannot be used, nothing is changed. Shown is
     one line for each difference: + added, - removed, ~ changed (and whether that needs a restart), = left as it is.
 
-    Exit codes: 0 done, 1 one that was started anew is not ready (it is tried again), 2 the settings cannot be used.
+    Exit codes: 0 done, 1 one that was started anew is not ready (it is tried again), or the settings could not be
+    checked just now, 2 they cannot be used.
 
     Example: upbitd reload --dry-run
     """

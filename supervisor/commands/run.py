@@ -39,8 +39,8 @@ def run(
 
     Settings come from FILE, then from variables such as UPBITD_EXCHANGE__WEBSOCKET_URL, then from --set.
 
-    Exit codes: 0 stopped in order, 1 failed, 2 bad settings or input, 3 the budget of restarts is spent and the
-    settings say that the tree ends then.
+    Exit codes: 0 stopped in order, 1 failed, also for want of room or memory, 2 bad settings or input, 3 the budget of
+    restarts is spent and the settings say that the tree ends then.
     """
     terminal = Terminal()
     check_names()

@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from actors.runtime.process.logs import get_logger
-from protocols.errors import SettingsError, UsageError
+from protocols.errors import SettingsError, TemporaryFailure, UsageError
 from protocols.unreadable import UNREADABLE
 from supervisor.control.messages import NEED_A_NAME, VERBS, Answer, Command
 from supervisor.control.status import TreeStatus
@@ -101,6 +101,8 @@ async def carry_out(command: Command, tree: Controllable) -> Answer:
         return await (_look(command, tree) if command.verb in _LOOKING else _change(command, tree))
     except UnknownChild as error:
         return Answer(error=str(error), is_unknown_name=True)
+    except TemporaryFailure as error:
+        return Answer(error=str(error))
     except SettingsError as error:
         return _bad_input(str(error))
     except UsageError as error:

@@ -13,6 +13,7 @@ import msgspec
 
 from actors.runtime.process.logs import Redaction, get_logger
 from protocols.errors import SettingsError
+from supervisor.service.shortages import unusable
 
 ROTATE_BYTES: Final = 16 * 1024 * 1024
 """At this size the file is renamed to `.1`, which replaces an older one: 32 MiB of history at most."""
@@ -44,10 +45,11 @@ class Lifecycle:
         try:
             self._fd = self._open()
         except OSError as error:
-            problem = f"{error.strerror}; choose another file"
+            what = f"lifecycle events cannot be written to {path}"
             if error.errno == errno.ENXIO and path.is_fifo():
-                problem = "nobody reads this pipe; start its reader first, or choose a file"
-            raise SettingsError(f"lifecycle events cannot be written to {path}: {problem}") from error
+                todo = "nobody reads this pipe; start its reader first, or choose a file"
+                raise SettingsError(f"{what}: {todo}") from error
+            raise unusable(what, error, "choose another file") from error
 
     def _open(self) -> int:
         # Without O_NONBLOCK a pipe would hold up the whole supervisor; for a file it means nothing.

@@ -11,6 +11,7 @@ from typing import Final
 
 from actors.runtime.run_dir import BORROWED, CONTROL_SOCKET, socket_of
 from protocols.errors import SettingsError
+from supervisor.service.shortages import unusable
 
 MAX_SOCKET_PATH_BYTES: Final = 100
 """The kernel takes 107 bytes in sockaddr_un.sun_path, unix(7)."""
@@ -76,6 +77,7 @@ class RunDir:
 
         Raises:
             SettingsError: another supervisor holds it, or the lock file cannot be used.
+            TemporaryFailure: it cannot be used just now, as on a full disk. So it is wherever the system is asked.
         """
         self._lock_fd = self._open_lock()
         try:
@@ -107,7 +109,7 @@ class RunDir:
         try:
             fd = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | how, 0o600)
         except OSError as error:
-            raise SettingsError(f"{self.lock_file} cannot be locked: {error.strerror}; {ANOTHER}") from error
+            raise unusable(f"{self.lock_file} cannot be locked", error, ANOTHER) from error
         try:
             self._lock(fd)
         except SettingsError:
@@ -126,7 +128,7 @@ class RunDir:
                 f"{self.path} is used by another supervisor (pid {holder}); stop it with `upbitd stop` or {ANOTHER}"
             ) from None
         except OSError as error:
-            raise SettingsError(f"{self.lock_file} cannot be locked: {error.strerror}; {ANOTHER}") from error
+            raise unusable(f"{self.lock_file} cannot be locked", error, ANOTHER) from error
 
     def remove_stale_sockets(self) -> None:
         """Remove every socket that a killed supervisor left; whoever calls this holds the lock and has made none.
@@ -139,9 +141,7 @@ class RunDir:
                 if path.is_socket():
                     path.unlink(missing_ok=True)
         except OSError as error:
-            raise SettingsError(
-                f"{error.filename or self.path} cannot be removed: {error.strerror}; {ANOTHER}"
-            ) from error
+            raise unusable(f"{error.filename or self.path} cannot be removed", error, ANOTHER) from error
 
     def mark_borrowed(self, is_borrowed: bool) -> None:
         """Say for the clients whether this tree belongs to a program that started it.
@@ -154,7 +154,7 @@ class RunDir:
         try:
             marker.touch(0o600) if is_borrowed else marker.unlink(missing_ok=True)
         except OSError as error:
-            raise SettingsError(f"{marker} cannot be written: {error.strerror}; {ANOTHER}") from error
+            raise unusable(f"{marker} cannot be written", error, ANOTHER) from error
 
     def mark_again(self) -> None:
         """Say once more what `mark_borrowed` said, in a directory that was made again.
@@ -176,7 +176,7 @@ class RunDir:
         try:
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as error:  # Not the directory's fault: no descriptor or no memory is left.
-            raise SettingsError(f"cannot listen on {path}: {error.strerror}; {MORE_DESCRIPTORS}") from error
+            raise unusable(f"cannot listen on {path}", error, MORE_DESCRIPTORS) from error
         try:
             path.unlink(missing_ok=True)
             listener.bind(os.fspath(path))
@@ -184,7 +184,7 @@ class RunDir:
             listener.listen(BACKLOG)
         except OSError as error:
             listener.close()
-            raise SettingsError(f"cannot listen on {path}: {error.strerror}; {ANOTHER}") from error
+            raise unusable(f"cannot listen on {path}", error, ANOTHER) from error
         return listener
 
 
@@ -209,7 +209,7 @@ def open_run_dir(path: Path) -> RunDir:
             path.chmod(0o700)
             is_private = True
     except OSError as error:
-        raise SettingsError(f"run directory {path} cannot be used: {error.strerror}; {ANOTHER}") from error
+        raise unusable(f"run directory {path} cannot be used", error, ANOTHER) from error
     if status.st_uid != os.getuid():
         raise SettingsError(f"run directory {path} belongs to user {status.st_uid}; choose one of your own by {BY}")
     if not is_private:

@@ -12,6 +12,7 @@ from supervisor.running.listeners import Listeners
 from supervisor.running.operator import Operator
 from supervisor.running.own_socket import OwnSocket
 from supervisor.running.run_dir import MORE_DESCRIPTORS
+from supervisor.service.shortages import unusable
 
 REMIND_S: Final = 600.0
 """How often what goes on to be wrong is told."""
@@ -103,7 +104,7 @@ class RunDirWatch:
             listener = control.listener.dup()
         except OSError as error:
             control.close()
-            raise SettingsError(f"cannot listen on {path}: {error.strerror}; {MORE_DESCRIPTORS}") from error
+            raise unusable(f"cannot listen on {path}", error, MORE_DESCRIPTORS) from error
         self._control = control
         self._accepting = trio.CancelScope()
         self._services.start_soon(partial(serve_control, accepting=self._accepting), listener, self._operator)

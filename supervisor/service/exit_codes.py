@@ -6,7 +6,8 @@ EXIT_STOPPED: Final = 0
 """Stopped in order: by a signal, by `upbitd stop`, or by the settings' own `auto_shutdown`."""
 
 EXIT_FAILED: Final = 1
-"""The supervisor itself, or another command, failed while it ran. Starting it again may help."""
+"""The supervisor itself, or another command, failed while it ran, or lacked something that may be there the next time,
+such as room on a disk. Starting it again may help."""
 
 EXIT_BAD_INPUT: Final = 2
 """Settings or arguments cannot be used, or another supervisor holds the run directory. The same again fails again."""

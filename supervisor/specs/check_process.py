@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,9 @@ SLOW_S: Final = 2.0
 
 _CHUNK_BYTES: Final = 65536
 
+_FROM_OUTSIDE: Final = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+"""Signals that somebody sends; above all the kernel, by SIGKILL, when memory is short."""
+
 
 class NoAnswer(Exception):
     """The process ended, or there was no time left, before it answered.
@@ -32,12 +36,19 @@ class NoAnswer(Exception):
     Attributes:
         module: what it imported last; "" when it came to none.
         is_hang: whether it was still at it.
+        signal: number of the signal that ended it; 0 when none did.
     """
 
-    def __init__(self, module: str, reason: str, *, is_hang: bool = False) -> None:
+    def __init__(self, module: str, reason: str, *, is_hang: bool = False, signal: int = 0) -> None:
         super().__init__(reason)
         self.module = module
         self.is_hang = is_hang
+        self.signal = signal
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same may work next time; what a module itself does wrong, such as a crash, it does again."""
+        return self.is_hang or not self.module or self.signal in _FROM_OUTSIDE
 
 
 class _Import:
@@ -91,7 +102,7 @@ def run_check(request: CheckRequest, *, limit_s: float) -> CheckAnswer:
         if code is None:
             raise NoAnswer(current.module, f"not imported within {limit_s:g} s", is_hang=True)
         told.seek(0)
-        raise NoAnswer(current.module, _last_words(code, told.read()))
+        raise NoAnswer(current.module, _last_words(code, told.read()), signal=max(0, -code))
 
 
 @contextmanager

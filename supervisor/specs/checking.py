@@ -1,12 +1,12 @@
 """Asking the check process: it imports the children's modules, so that the supervisor never does."""
 
-import sys
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from actors.runtime.settings.check import CheckAnswer, CheckRequest, module_of
+from protocols.errors import TemporaryFailure
 from supervisor.specs.check_process import NoAnswer, run_check
 
 LIMIT_S: Final = 60.0
@@ -21,24 +21,35 @@ def ask_check(request: CheckRequest) -> CheckAnswer:
 
     A module that ends that process, or never comes back, is a problem of those that name it, and the others are
     checked without it. When a second one hangs, what comes after it is not checked.
+
+    Raises:
+        TemporaryFailure: all that was found may be different next time: no process could be made, somebody killed it,
+            or an import took too long, as it may on a machine that is busy with its own start.
     """
+    passing: list[str] = []
     problems: list[str] = []
     limit_s, has_hung = LIMIT_S, False
     while True:
         try:
             answer = run_check(request, limit_s=limit_s)
         except OSError as error:
-            problems.append(f"start: cannot start {sys.executable}: {error.strerror}")
-            return CheckAnswer(problems=problems, takes={})
+            passing.append(f"start: the process that checks the children cannot be started: {error}")
+            break
         except NoAnswer as error:
-            problems += _problems_of(error, request)
+            (passing if error.may_pass else problems).extend(_problems_of(error, request))
             if not error.module or (error.is_hang and has_hung):
-                return CheckAnswer(problems=problems, takes={})
+                break
             if error.is_hang:
                 limit_s, has_hung = REST_S, True
             request = _without(request, error.module)
         else:
-            return msgspec.structs.replace(answer, problems=[*problems, *answer.problems])
+            problems += answer.problems
+            if passing and not problems:
+                break
+            return msgspec.structs.replace(answer, problems=[*passing, *problems])
+    if not problems:
+        raise TemporaryFailure("\n".join(passing))
+    return CheckAnswer(problems=[*passing, *problems], takes={})
 
 
 def _problems_of(error: NoAnswer, request: CheckRequest) -> Iterator[str]:

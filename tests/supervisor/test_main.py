@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from protocols.errors import ConnectionLost, SettingsError
+from protocols.errors import ConnectionLost, SettingsError, TemporaryFailure
 from supervisor.commands import status as status_command
 from supervisor.commands.status import describe_exit, duration
 from supervisor.control.status import ChildStatus, LastExit, TreeStatus
@@ -81,6 +81,8 @@ def test_no_cell_of_the_status_is_cut(capsys: pytest.CaptureFixture[str], monkey
     [
         (SettingsError("one\ntwo"), 2, "upbitd: one\nupbitd: two\n"),
         (ConnectionLost("gone"), 1, "upbitd: gone\n"),
+        (TemporaryFailure("no room"), 1, "upbitd: no room\n"),
+        (ExceptionGroup("nursery", [SettingsError("bad"), TemporaryFailure("no")]), 1, "upbitd: bad\nupbitd: no\n"),
         (ExceptionGroup("nursery", [ExceptionGroup("inner", [SettingsError("deep")])]), 2, "upbitd: deep\n"),
         (click.Abort(), 1, "upbitd: interrupted\n"),
         (click.FileError("f", "no"), 1, "upbitd: Could not open file 'f': no\n"),

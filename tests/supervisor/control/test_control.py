@@ -12,7 +12,7 @@ import trio
 from msgspec.structs import replace
 from trio.testing import wait_all_tasks_blocked
 
-from protocols.errors import SettingsError
+from protocols.errors import SettingsError, TemporaryFailure
 from supervisor.control.client import (
     AnswerMissing,
     BadInput,
@@ -329,3 +329,11 @@ async def test_a_bug_in_serving_one_client_costs_this_client_and_nobody_else(
     shown = "".join(capfd.readouterr())
     assert "control.client_failed" in shown
     assert "ZeroDivisionError" in shown
+
+
+async def test_what_may_pass_is_no_bad_input(run_dir: RunDir) -> None:
+    tree = OwnTree()
+    tree.fault = TemporaryFailure("not checked: no memory")
+    async with serving(run_dir, tree):
+        with pytest.raises(CommandRefused, match=r"^not checked: no memory$"):
+            await in_thread(run_dir, Command("restart", "a"))

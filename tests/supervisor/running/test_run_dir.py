@@ -1,3 +1,4 @@
+import errno
 import os
 import resource
 import stat
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actors.runtime.run_dir import find_run_dir
-from protocols.errors import SettingsError
+from protocols.errors import SettingsError, TemporaryFailure
 from supervisor.running.run_dir import MAX_SOCKET_PATH_BYTES, RunDir, open_run_dir
 
 
@@ -73,7 +74,19 @@ def test_the_lock_is_held_by_one_supervisor(tmp_path: Path) -> None:
 def test_a_lock_that_cannot_be_opened_is_a_settings_error(tmp_path: Path) -> None:
     run_dir = open_run_dir(tmp_path / "run")
     (run_dir.path / "lock").mkdir()
-    with pytest.raises(SettingsError, match=r"run/lock cannot be locked: Is a directory"), run_dir.locked():
+    with pytest.raises(SettingsError, match=r"run/lock cannot be locked: Is a directory") as refused, run_dir.locked():
+        pass
+    assert not isinstance(refused.value, TemporaryFailure)
+
+
+def test_a_full_disk_is_no_fault_of_the_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(_fd: int, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    run_dir = open_run_dir(tmp_path / "run")
+    monkeypatch.setattr(os, "write", write)
+    full = r"run/lock cannot be locked: No space left on device; start it again when that has passed, or choose another"
+    with pytest.raises(TemporaryFailure, match=full), run_dir.locked():
         pass
 
 
@@ -92,12 +105,14 @@ def test_a_socket_that_cannot_be_made_is_a_settings_error(tmp_path: Path) -> Non
         run_dir.listen(tmp_path / "none" / "a.sock")
 
 
-def test_a_lack_of_descriptors_is_a_settings_error_that_says_what_to_raise(tmp_path: Path) -> None:
+def test_a_lack_of_descriptors_says_what_to_raise(tmp_path: Path) -> None:
     run_dir = open_run_dir(tmp_path / "run")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
     try:
-        with pytest.raises(SettingsError, match=r"cannot listen on .*/control\.sock: Too many open files; .*ulimit -n"):
+        with pytest.raises(
+            TemporaryFailure, match=r"cannot listen on .*/control\.sock: Too many open files; .*ulimit -n"
+        ):
             run_dir.listen(run_dir.control_socket)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,5 +1,6 @@
 """Asking the check process."""
 
+import errno
 import os
 import signal
 import sys
@@ -9,16 +10,28 @@ from pathlib import Path
 import pytest
 
 from actors.runtime.settings.check import CheckRequest, ChildToCheck
+from protocols.errors import TemporaryFailure
 from supervisor.specs import check_process, checking
 from supervisor.specs.checking import ask_check
 
 
-def test_an_interpreter_that_cannot_be_started_is_one_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_check_process_that_cannot_be_started_is_nothing_that_the_owner_wrote(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     python = tmp_path / "python"
     monkeypatch.setattr(sys, "executable", str(python))
-    assert ask_check(CheckRequest(children=[], shared={})).problems == [
-        f"start: cannot start {python}: No such file or directory"
-    ]
+    refused = rf"start: the process that checks the children cannot be started: .*No such file or directory: '{python}'"
+    with pytest.raises(TemporaryFailure, match=refused):
+        ask_check(CheckRequest(children=[], shared={}))
+
+
+def test_a_check_for_which_there_is_no_room_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    def temporary_file() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(check_process.tempfile, "TemporaryFile", temporary_file)
+    with pytest.raises(TemporaryFailure, match="No space left on device"):
+        ask_check(CheckRequest(children=[], shared={}))
 
 
 MODULES = {
@@ -31,6 +44,10 @@ MODULES = {
     "exits": "raise SystemExit(5)",
     "ends": "import os\nos.write(2, b'no licence')\nos._exit(3)",
     "crashes": "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
+    "killed": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+    "told_to_end": (
+        "import os, signal\nsignal.signal(signal.SIGTERM, signal.SIG_DFL)\nos.kill(os.getpid(), signal.SIGTERM)"
+    ),
     "ends_by_a_signal_without_a_name": "import os, signal\nos.kill(os.getpid(), signal.SIGRTMIN + 3)",
     "leaves_a_thread": (
         "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\nasync def run(actor): ..."
@@ -71,8 +88,8 @@ def test_modules_for_the_fork_server_are_tried_before_anything_starts(modules: N
 
 def test_one_that_hangs_while_it_is_imported_is_given_up(modules: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "LIMIT_S", 5.0)
-    (problem,) = ask_check(CheckRequest(children=[], shared={}, preload=["hangs_when_imported"])).problems
-    assert "not imported within 5 s" in problem
+    with pytest.raises(TemporaryFailure, match=r"^supervisor\.preload: .*: not imported within 5 s$"):
+        ask_check(CheckRequest(children=[], shared={}, preload=["hangs_when_imported"]))
 
 
 def child(name: str) -> ChildToCheck:
@@ -123,10 +140,26 @@ def test_all_that_name_a_module_which_ends_the_process_are_told(modules: None) -
 def test_of_several_that_hang_two_are_waited_for(modules: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "LIMIT_S", 5.0)
     monkeypatch.setattr(checking, "REST_S", 4.0)
-    problems = asked("hangs", "raises", "hangs_too", "ends")
-    assert problems == [
+    with pytest.raises(TemporaryFailure) as failure:
+        asked("hangs", "raises", "hangs_too", "ends")
+    assert str(failure.value).splitlines() == [
         "child hangs: start = 'hangs_when_imported:run': not imported within 5 s",
         "child hangs_too: start = 'hangs_too_when_imported:run': not imported within 4 s",
+    ]
+
+
+@pytest.mark.parametrize("name", ["killed", "told_to_end"])
+def test_a_check_process_that_somebody_ended_is_no_fault_of_the_module(modules: None, name: str) -> None:
+    with pytest.raises(TemporaryFailure, match=rf"child {name}: .*: the import ended its process \(SIG(KILL|TERM)\)"):
+        asked("leaves_a_thread", name)
+
+
+def test_what_may_pass_hides_nothing_that_the_owner_has_to_mend(modules: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "LIMIT_S", 5.0)
+    assert asked("hangs", "killed", "missing") == [
+        "child hangs: start = 'hangs_when_imported:run': not imported within 5 s",
+        "child killed: start = 'killed_when_imported:run': the import ended its process (SIGKILL)",
+        "child missing: start = 'missing_when_imported:run': no module named 'missing_when_imported'",
     ]
 
 
@@ -136,7 +169,8 @@ def test_an_import_that_takes_long_is_told_while_it_is_waited_for(
     monkeypatch.setattr(checking, "LIMIT_S", 5.0)
     monkeypatch.setattr(check_process, "SLOW_S", 0.5)
     monkeypatch.setattr(check_process, "are_logs_configured", lambda: False)
-    asked("hangs")
+    with pytest.raises(TemporaryFailure):
+        asked("hangs")
     told = capsys.readouterr().err.splitlines()
     assert [line.partition(";")[0] for line in told] == ["upbitd: importing hangs_when_imported takes long"]
 
@@ -162,5 +196,6 @@ def test_a_running_supervisor_logs_what_takes_long(modules: None, monkeypatch: p
     monkeypatch.setattr(check_process, "SLOW_S", 0.5)
     monkeypatch.setattr(check_process, "are_logs_configured", lambda: True)
     monkeypatch.setattr(check_process, "get_logger", Log)
-    asked("hangs")
+    with pytest.raises(TemporaryFailure):
+        asked("hangs")
     assert logged == [("settings.import_takes_long", "hangs_when_imported")]
