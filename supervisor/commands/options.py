@@ -11,6 +11,7 @@ from protocols.errors import UpbitdError
 from supervisor.control.client import CommandRefused, UnknownName, order, status_of
 from supervisor.control.messages import Answer, Command
 from supervisor.control.status import TreeStatus
+from supervisor.records.story import printable
 from supervisor.running.run_dir import RunDir
 from supervisor.views.waiting import Waiting
 
@@ -55,14 +56,15 @@ def names_of(tree: TreeStatus) -> list[str]:
     return [child.name for child in tree.children] + [group.name for group in tree.groups if group.name]
 
 
-def check_ready(name: str, state: str, done: str) -> None:
+def check_ready(name: str, reached: Answer, done: str) -> None:
     """See that a member reached what was ordered.
 
     Raises:
         CommandRefused: it is not ready.
     """
-    if state != "ready":
-        raise CommandRefused(f"{name} was {done} and is not ready but {state}; see `upbitd status`")
+    if reached.state != "ready":
+        why = f" ({printable(reached.reason)})" if reached.reason else ""
+        raise CommandRefused(f"{name} was {done} and is not ready but {reached.state}{why}; see `upbitd status`")
 
 
 def check_all_run(control_socket: Path, names: list[str], done: str) -> None:

@@ -15,10 +15,10 @@ def restart(name: str, run_dir: str | None) -> None:
     Its budgets of restarts begin anew, and one that is parked or was stopped is started. Of a group, all members are
     restarted.
 
-    Exit codes: 0 it is ready, 1 it is not, 2 there is none of this name.
+    Exit codes: 0 it is ready, 1 it is not, as one that is parked, 2 there is none of this name.
 
     Example: upbitd restart price_monitor
     """
-    state = order_member(run_dir, "restart", name).state
-    check_ready(name, state, "restarted")
-    click.echo(f"{name}: {state}")
+    reached = order_member(run_dir, "restart", name)
+    check_ready(name, reached, "restarted")
+    click.echo(f"{name}: {reached.state}")

@@ -14,10 +14,10 @@ def start(name: str, run_dir: str | None) -> None:
 
     One that runs already goes on untouched.
 
-    Exit codes: 0 it is ready, 1 it is not, 2 there is none of this name.
+    Exit codes: 0 it is ready, 1 it is not, as one that is parked, 2 there is none of this name.
 
     Example: upbitd start price_monitor
     """
-    state = order_member(run_dir, "start", name).state
-    check_ready(name, state, "started")
-    click.echo(f"{name}: {state}")
+    reached = order_member(run_dir, "start", name)
+    check_ready(name, reached, "started")
+    click.echo(f"{name}: {reached.state}")

@@ -58,7 +58,8 @@ class Answer(Struct, frozen=True, omit_defaults=True):
         error: empty when it worked; several problems of settings are one line each.
         is_unknown_name: the error is that nothing has the name in the command.
         is_bad_input: the error is in what the command or the settings say.
-        state: after `start`, `stop NAME`, `restart`: the state that was reached.
+        state: after `start`, `stop NAME`, `restart`: the state that was reached, as `status` calls it.
+        reason: why it is that one, where there is something to say.
         status: after `status`.
         reports: after `why`, the newest first; their longest texts may be cut.
         left_out: how many older reports there are that did not fit into this answer.
@@ -73,6 +74,7 @@ class Answer(Struct, frozen=True, omit_defaults=True):
     is_unknown_name: bool = False
     is_bad_input: bool = False
     state: str = ""
+    reason: str = ""
     status: TreeStatus | None = None
     reports: tuple[CrashReport, ...] = ()
     left_out: int = 0

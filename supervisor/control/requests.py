@@ -1,6 +1,6 @@
 """What a request on the control socket says, what is done for it, and how what goes wrong is answered."""
 
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -23,6 +23,13 @@ _FORM: Final = (
 )
 
 _decode = msgspec.json.Decoder(Command).decode
+
+
+class Reached(NamedTuple):
+    """What an order about a member led to: its state, as `status` calls it, and why it is that one."""
+
+    state: str
+    reason: str = ""
 
 
 class Controllable(Protocol):
@@ -55,13 +62,13 @@ class Controllable(Protocol):
     def ask_to_stop(self) -> None:
         """Begin to stop the tree."""
 
-    async def start_member(self, name: str) -> str:
+    async def start_member(self, name: str) -> Reached:
         """Start a child or group and return the state that it reached."""
 
-    async def stop_member(self, name: str) -> str:
+    async def stop_member(self, name: str) -> Reached:
         """Stop a child or group and return the state that it reached."""
 
-    async def restart(self, name: str) -> str:
+    async def restart(self, name: str) -> Reached:
         """Restart a child or group and return the state that it reached."""
 
     async def add(self, text: str, group: str) -> list[str]:
@@ -134,17 +141,21 @@ async def _look(command: Command, tree: Controllable) -> Answer:
             return Answer(status=tree.status())
 
 
+def _reached(reached: Reached) -> Answer:
+    return Answer(state=reached.state, reason=reached.reason)
+
+
 async def _change(command: Command, tree: Controllable) -> Answer:
     name = command.name
     match command.verb:
         case "stop" if not name:
             tree.ask_to_stop()
         case "stop":
-            return Answer(state=await tree.stop_member(name))
+            return _reached(await tree.stop_member(name))
         case "start":
-            return Answer(state=await tree.start_member(name))
+            return _reached(await tree.start_member(name))
         case "restart":
-            return Answer(state=await tree.restart(name))
+            return _reached(await tree.restart(name))
         case "add":
             return Answer(names=tuple(await tree.add(command.text, command.group)))
         case "remove":

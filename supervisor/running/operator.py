@@ -14,13 +14,15 @@ import msgspec
 import trio
 
 from protocols.errors import UsageError
+from supervisor.control.requests import Reached
 from supervisor.control.status import TreeStatus
 from supervisor.machine.actions import Action
 from supervisor.machine.machine import Machine
-from supervisor.machine.members import Member
+from supervisor.machine.members import ChildRecord, Member
 from supervisor.machine.states import State
 from supervisor.records.crash_reports import CrashReport, Losses
 from supervisor.records.log_collector import Follower
+from supervisor.running.status_report import state_of
 from supervisor.running.tree import Tree
 from supervisor.service.notify import Notifier
 from supervisor.specs.adding import add_to
@@ -29,6 +31,10 @@ from supervisor.specs.settings import Settings
 from supervisor.specs.spec import ROOT
 
 T = TypeVar("T")
+
+SECOND_WORD_S: Final = 0.2
+"""A child that cannot work says that it is ready first, for those who wait behind it, and then that it is parked. The
+two are sent one by one, and `private` looks for its keys in between: who ordered it hears what it has come to."""
 
 _ON_ITS_WAY: Final = frozenset({State.STARTING, State.STOPPING})
 
@@ -120,15 +126,15 @@ class Operator:
         """End what dead children left behind."""
         self.tree.children.sweep()
 
-    async def restart(self, name: str) -> str:
+    async def restart(self, name: str) -> Reached:
         """Stop and start a child or a group; return the state that it reached."""
         return await self._order("restart", name, self._machine.restart)
 
-    async def start_member(self, name: str) -> str:
+    async def start_member(self, name: str) -> Reached:
         """Start a child or group that was stopped; return the state that it reached."""
         return await self._order("start", name, self._machine.start_member)
 
-    async def stop_member(self, name: str) -> str:
+    async def stop_member(self, name: str) -> Reached:
         """Stop a child or group until it is started again; return the state that it reached.
 
         It waits for no order that came before, and none of those that wait is carried out after it.
@@ -138,7 +144,7 @@ class Operator:
         self._stops[member] = self._stops.get(member, 0) + 1
         return await self._settled(member)
 
-    async def _order(self, verb: str, name: str, order: Callable[..., list[Action]]) -> str:
+    async def _order(self, verb: str, name: str, order: Callable[..., list[Action]]) -> Reached:
         """Carry out an order in its turn; several equal ones that waited meanwhile are done by the first of them."""
         member = self._machine.member(name)
         begun = self._begun.setdefault(member, Counter())
@@ -154,15 +160,20 @@ class Operator:
         """Return what orders on the same member wait for."""
         return self._turns.setdefault(member, trio.Lock())
 
-    async def _settled(self, member: Member) -> str:
+    async def _settled(self, member: Member) -> Reached:
         """Wait until a member is no longer on its way, or the tree stops; return its state then."""
         while not self._machine.is_stopping:
             if not self._machine.has(member):
-                return "removed"
+                return Reached("removed")
             if not self._is_on_its_way(member):
-                return member.state.value
+                state, believed_s = _state_of(member), _believed_s(member)
+                if state is not State.READY or trio.current_time() >= believed_s:
+                    return Reached(state.value, member.reason)
+                with trio.move_on_at(believed_s):
+                    await self.tree.wait_changed()
+                continue
             await self.tree.wait_changed()
-        return "stopping"
+        return Reached("stopping")
 
     def _is_on_its_way(self, member: Member) -> bool:
         """Whether something is being done that the state of a member still waits for.
@@ -264,6 +275,15 @@ class Operator:
             return await _in_thread(read)
         finally:
             self.tree.children.sweep()  # What an import has left behind.
+
+
+def _state_of(member: Member) -> State:
+    return state_of(member) if isinstance(member, ChildRecord) else member.state
+
+
+def _believed_s(member: Member) -> float:
+    """Return when a member that says it is ready is believed."""
+    return member.state_since_s + (SECOND_WORD_S if isinstance(member, ChildRecord) else 0.0)
 
 
 async def _in_thread(read: Callable[[], T]) -> T:

@@ -124,6 +124,10 @@ def test_a_child_that_waits_for_its_owner_is_parked_alive_and_holds_up_nobody(tm
         status = tree.status()["a"]
         assert (status["state"], status["pid"], status["reason"]) == ("parked", parked["pid"], parked["reason"])
         assert "a: no keys; write them to the keys file" in tree.ask("status").stdout
+        for order, done in (("restart", "restarted"), ("start", "started")):
+            ordered = tree.ask(order, "a")
+            said = f"upbitd: a was {done} and is not ready but parked ({parked['reason']}); see `upbitd status`\n"
+            assert (ordered.returncode, ordered.stdout, ordered.stderr) == (1, "", said)
         assert tree.finish() == 0
 
 

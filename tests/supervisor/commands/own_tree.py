@@ -8,6 +8,7 @@ from typing import Any
 import trio
 
 from supervisor.commands.options import names_of
+from supervisor.control.requests import Reached
 from supervisor.control.server import serve_control
 from supervisor.control.status import TreeStatus
 from supervisor.machine.core import UnknownChild
@@ -31,6 +32,7 @@ class OwnTree:
 
     Attributes:
         reached: the state that an order about a member ends in.
+        reason: of that state.
         fault: raised by each order, once it is set.
         may_finish: orders about a member wait for it.
     """
@@ -39,6 +41,7 @@ class OwnTree:
         self.seen = tree(child("public"), child("private")) if seen is None else seen
         self.ordered: list[tuple[str, ...]] = []
         self.reached = "ready"
+        self.reason = ""
         self.fault: Exception | None = None
         self.may_finish = trio.Event()
         self.may_finish.set()
@@ -48,14 +51,14 @@ class OwnTree:
         self.times_seen += 1
         return self.seen
 
-    async def start_member(self, name: str) -> str:
-        return await self._order("start", name)
+    async def start_member(self, name: str) -> Reached:
+        return Reached(*await self._order("start", name))
 
-    async def stop_member(self, name: str) -> str:
-        return await self._order("stop", name)
+    async def stop_member(self, name: str) -> Reached:
+        return Reached(*await self._order("stop", name))
 
-    async def restart(self, name: str) -> str:
-        return await self._order("restart", name)
+    async def restart(self, name: str) -> Reached:
+        return Reached(*await self._order("restart", name))
 
     async def remove(self, name: str) -> None:
         await self._order("remove", name)
@@ -77,12 +80,12 @@ class OwnTree:
         if self.fault is not None:
             raise self.fault
 
-    async def _order(self, verb: str, name: str) -> str:
+    async def _order(self, verb: str, name: str) -> tuple[str, str]:
         if name not in names_of(self.seen):
             raise UnknownChild(f"no child or group named {name!r}")
         self._note(verb, name)
         await self.may_finish.wait()
-        return self.reached
+        return self.reached, self.reason
 
 
 @contextmanager

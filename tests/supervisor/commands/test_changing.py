@@ -56,8 +56,8 @@ def test_a_group_is_ordered_as_a_child_is(run_dir: RunDir, upbitd: Run, capsys: 
 @pytest.mark.parametrize(
     ("verb", "told"),
     [
-        ("start", "private was started and is not ready but backoff; see `upbitd status`"),
-        ("restart", "private was restarted and is not ready but backoff; see `upbitd status`"),
+        ("start", "private was started and is not ready but backoff (\\x1b[2J no keys); see `upbitd status`"),
+        ("restart", "private was restarted and is not ready but backoff (\\x1b[2J no keys); see `upbitd status`"),
         ("stop", "private is not stopped but backoff; see `upbitd status`"),
     ],
 )
@@ -65,7 +65,7 @@ def test_another_state_than_was_ordered_is_exit_code_1(
     verb: str, told: str, run_dir: RunDir, upbitd: Run, capsys: Capture
 ) -> None:
     own = OwnTree()
-    own.reached = "backoff"
+    own.reached, own.reason = "backoff", "\x1b[2J no keys"
     with serving(run_dir, own):
         assert upbitd(verb, "private") == 1
     assert capsys.readouterr() == ("", f"upbitd: {told}\n")

@@ -23,6 +23,7 @@ from supervisor.control.client import (
     ask,
 )
 from supervisor.control.messages import MAX_LINE_BYTES, Answer, Command
+from supervisor.control.requests import Reached
 from supervisor.control.server import serve_control
 from supervisor.control.status import TreeStatus
 from supervisor.machine.core import UnknownChild
@@ -46,7 +47,7 @@ class OwnTree:
         self.asked.append("status")
         return replace(STATUS, children=(child("a", counters=self.counters),)) if self.counters else STATUS
 
-    async def restart(self, name: str) -> str:
+    async def restart(self, name: str) -> Reached:
         if self.fault is not None:
             raise self.fault
         if name != "a":
@@ -54,12 +55,12 @@ class OwnTree:
         self.asked.append("restart")
         await self.may_finish.wait()
         self.asked.append("restarted")
-        return "ready"
+        return Reached("ready")
 
-    async def stop_member(self, name: str) -> str:
+    async def stop_member(self, name: str) -> Reached:
         self.asked.append(f"stop {name}")
         await trio.lowlevel.checkpoint()
-        return "stopped"
+        return Reached("stopped")
 
     def ask_to_stop(self) -> None:
         self.asked.append("stop")

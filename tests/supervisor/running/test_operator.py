@@ -12,6 +12,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from protocols.errors import SettingsError, UsageError
+from supervisor.control.requests import Reached
 from supervisor.running import operator as operator_module
 from supervisor.running.operator import Operator
 from supervisor.service.notify import Notifier
@@ -219,7 +220,7 @@ async def test_orders_of_a_member_that_is_removed_leave_the_next_one_of_its_name
     reached: list[str] = []
 
     async def restart(made: BodilessTree) -> None:
-        reached.append(await made.operator.restart("a"))
+        reached.append((await made.operator.restart("a")).state)
 
     async with (
         bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made,
@@ -273,7 +274,7 @@ async def test_equal_orders_that_wait_for_a_member_are_done_by_the_first_of_them
     reached: list[str] = []
 
     async def restart(made: BodilessTree) -> None:
-        reached.append(await made.operator.restart("a"))
+        reached.append((await made.operator.restart("a")).state)
 
     async with bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made:
         async with trio.open_nursery() as nursery:
@@ -307,3 +308,28 @@ async def test_an_order_after_a_stop_is_not_taken_for_one_that_waited_before_it(
         await wait_all_tasks_blocked()
         assert made.states()["a"] == "starting"
         made.apply("ready", "a")
+
+
+async def test_a_child_that_is_parked_right_after_it_was_ready_is_not_called_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    reached: list[Reached] = []
+
+    async def restart(made: BodilessTree) -> None:
+        reached.append(await made.operator.restart("a"))
+
+    async with bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made:
+        for reason, state in (("no keys", "parked"), ("", "ready")):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(restart, made)
+                await wait_all_tasks_blocked()
+                made.apply("exited", "a", NORMAL)
+                made.apply("ready", "a")
+                await trio.sleep(operator_module.SECOND_WORD_S / 2)
+                made.apply("ready", "b")  # Something else that changes is no second word.
+                if reason:
+                    made.tree.apply(made.tree.machine.waits("a", reason))
+            assert reached.pop() == (state, reason)
+        asked_s = trio.current_time()
+        assert await made.operator.start_member("a") == ("ready", "")
+        assert trio.current_time() == asked_s  # It has been ready for long enough.
