@@ -57,6 +57,11 @@ def find_reports(tree: RunDir, name: str, count: int) -> list[CrashReport]:
         answer = ask(tree.control_socket, Command("why", name, count=count), limit_s=ANSWER_S)
         if answer.lost is not None:
             _tell_lost(name, answer.lost, is_all=not answer.reports)
+        if answer.left_out:
+            text = (
+                f"{name}: {answer.left_out:,} older ends are not told, since their reports do not fit into one answer"
+            )
+            click.echo(f"upbitd: {text}; they are in {tree.crashes}", err=True)
         return list(answer.reports)
     except (NoSupervisor, SupervisorUnreachable) as error:
         kept = CrashReports(tree.crashes, keep=1)  # Only reads.

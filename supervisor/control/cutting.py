@@ -30,7 +30,8 @@ def encode_answer(answer: Answer, *, max_bytes: int = MAX_ANSWER_BYTES) -> bytes
 def _shortened(answer: Answer, max_bytes: int) -> Answer:
     if answer.reports:
         reports = tuple(_fitting(map(_short_report, answer.reports), max_bytes))
-        return msgspec.structs.replace(answer, reports=reports, left_out=len(answer.reports) - len(reports))
+        left_out = answer.left_out + len(answer.reports) - len(reports)
+        return msgspec.structs.replace(answer, reports=reports, left_out=left_out)
     if answer.status is not None:
         return msgspec.structs.replace(answer, status=_without_counters(answer.status))
     return answer

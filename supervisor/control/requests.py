@@ -10,7 +10,7 @@ from protocols.unreadable import UNREADABLE
 from supervisor.control.messages import NEED_A_NAME, VERBS, Answer, Command
 from supervisor.control.status import TreeStatus
 from supervisor.machine.core import UnknownChild
-from supervisor.records.crash_reports import CrashReport, Losses
+from supervisor.records.crash_reports import Ends, Losses
 from supervisor.records.log_collector import Follower
 from supervisor.specs.plan import Plan
 
@@ -44,8 +44,8 @@ class Controllable(Protocol):
     def status(self) -> TreeStatus:
         """Describe the tree."""
 
-    def why(self, name: str, count: int) -> list[CrashReport]:
-        """Return the newest reports of a child's ends."""
+    async def why(self, name: str, count: int) -> Ends:
+        """Return the newest reports of a child's ends, as many as an answer has room for."""
 
     def losses(self, name: str) -> Losses | None:
         """Return what is missing before them."""
@@ -130,7 +130,8 @@ async def _look(command: Command, tree: Controllable) -> Answer:
     name = command.name
     match command.verb:
         case "why":
-            return Answer(reports=tuple(tree.why(name, command.count)), lost=tree.losses(name))
+            ends = await tree.why(name, command.count)
+            return Answer(reports=tuple(ends.reports), left_out=ends.left_out, lost=tree.losses(name))
         case "tail":
             return Answer(lines=tuple(tree.tail(name, command.count)))
         case "dump":

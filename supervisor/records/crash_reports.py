@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -96,6 +96,13 @@ class Losses(Struct, frozen=True):
     why: str
 
 
+class Ends(NamedTuple):
+    """The newest reports of a child, the last one first, and how many of those that were asked for are left out."""
+
+    reports: list[CrashReport]
+    left_out: int = 0
+
+
 _decode = msgspec.json.Decoder(CrashReport).decode
 
 
@@ -145,13 +152,26 @@ class CrashReports:
 
     def last(self, child: str, count: int = 1) -> list[CrashReport]:
         """Return the newest reports of a child, the last one first; what cannot be read is counted and left out."""
+        return self.fitting(child, count, max_bytes=MAX_FOLDER_BYTES).reports
+
+    def fitting(self, child: str, count: int, *, max_bytes: int) -> Ends:
+        """Return the newest reports of a child, as many as have so many bytes together, but one at least.
+
+        It may be called in another thread than the rest; what is removed meanwhile is left out.
+        """
+        paths = [path for path in self._files() if _child_of(path) == child]
         found: list[CrashReport] = []
-        for path in self._files():
+        used = 0
+        for number, path in enumerate(paths):
             if len(found) >= count:
                 break
-            if _child_of(path) == child and (report := self._read(path)) is not None:
+            with contextlib.suppress(OSError):  # Whoever reads it finds that out again.
+                used += path.lstat().st_size
+            if found and used > max_bytes:
+                return Ends(found, left_out=min(len(paths) - number, count - len(found)))
+            if (report := self._read(path)) is not None:
                 found.append(report)
-        return found
+        return Ends(found)
 
     def losses(self, child: str) -> Losses | None:
         """Return what is missing before the newest report of a child; None when nothing is."""

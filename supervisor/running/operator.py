@@ -7,6 +7,7 @@ because another one runs. A stop of the whole tree waits for nobody, and ends th
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -14,13 +15,14 @@ import msgspec
 import trio
 
 from protocols.errors import UsageError
+from supervisor.control.messages import MAX_ANSWER_BYTES
 from supervisor.control.requests import Reached
 from supervisor.control.status import TreeStatus
 from supervisor.machine.actions import Action
 from supervisor.machine.machine import Machine
 from supervisor.machine.members import ChildRecord, Member
 from supervisor.machine.states import State
-from supervisor.records.crash_reports import CrashReport, Losses
+from supervisor.records.crash_reports import Ends, Losses
 from supervisor.records.log_collector import Follower
 from supervisor.running.status_report import state_of
 from supervisor.running.tree import Tree
@@ -73,16 +75,20 @@ class Operator:
         """Describe the tree."""
         return msgspec.structs.replace(self.tree.status(), orders_refused=self.orders_refused)
 
-    def why(self, name: str, count: int) -> list[CrashReport]:
-        """Return the newest reports of a child's ends, the last one first.
+    async def why(self, name: str, count: int) -> Ends:
+        """Return the newest reports of a child's ends, the last one first, as many as an answer has room for.
+
+        They are read in a thread: all that are kept may take a quarter of a second, in which the loop does its work.
 
         Raises:
             UnknownChild: there is no such child, and no report of one.
+            UsageError: they cannot be read now.
         """
-        reports = self.tree.records.reports.last(name, count)
-        if not reports:
+        kept = self.tree.records.reports
+        ends = await _in_thread(partial(kept.fitting, name, count, max_bytes=MAX_ANSWER_BYTES), "reports")
+        if not ends.reports:
             self._machine.member(name)
-        return reports
+        return ends
 
     def losses(self, name: str) -> Losses | None:
         """Return what could not be written of a child's ends since its newest report; None when nothing is missing."""
@@ -286,8 +292,12 @@ def _believed_s(member: Member) -> float:
     return member.state_since_s + (SECOND_WORD_S if isinstance(member, ChildRecord) else 0.0)
 
 
-async def _in_thread(read: Callable[[], T]) -> T:
+async def _in_thread(read: Callable[[], T], what: str = "the settings") -> T:
     """Call in a thread; a stop of the tree does not wait for it.
+
+    Args:
+        read: what to call.
+        what: it reads, for the error.
 
     Raises:
         UsageError: no thread can be started.
@@ -305,4 +315,4 @@ async def _in_thread(read: Callable[[], T]) -> T:
         if is_begun:
             raise
         # Too many processes and threads of this user, or of this service: that may pass.
-        raise UsageError(f"the settings are not read: {error}; try again when fewer processes run") from error
+        raise UsageError(f"{what} are not read: {error}; try again when fewer processes run") from error

@@ -18,7 +18,7 @@ from supervisor.commands.why import why
 from supervisor.control.client import CommandRefused, NoSupervisor, UnknownName
 from supervisor.control.server import serve_control
 from supervisor.machine.core import UnknownChild
-from supervisor.records.crash_reports import CrashReport, CrashReports, Losses
+from supervisor.records.crash_reports import CrashReport, CrashReports, Ends, Losses
 from supervisor.running.run_dir import RunDir, open_run_dir
 from tests.supervisor.records.reports import report
 
@@ -48,15 +48,17 @@ class OwnTree:
     def __init__(self, reports: tuple[CrashReport, ...] = (), lost: Losses | None = None) -> None:
         self.reports = reports
         self.lost = lost
+        self.left_out = 0
         self.follower = OwnFollower()
 
     def _check(self, name: str) -> None:
         if name != "private":
             raise UnknownChild(f"no child named {name!r}; there are: private")
 
-    def why(self, name: str, count: int) -> list[CrashReport]:
+    async def why(self, name: str, count: int) -> Ends:
         self._check(name)
-        return list(self.reports[:count])
+        await trio.lowlevel.checkpoint()
+        return Ends(list(self.reports[:count]), self.left_out)
 
     def losses(self, name: str) -> Losses | None:
         self._check(name)
@@ -123,6 +125,30 @@ async def test_why_for_programs_is_one_report_a_line(run_dir: RunDir, capsys: Ca
     async with serving(run_dir, report(incarnation=4), report(incarnation=3)):
         await call(why, run_dir, "private", "-n", "9", "--json")
     assert [json.loads(line)["incarnation"] for line in capsys.readouterr().out.splitlines()] == [4, 3]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+async def test_why_says_how_many_ends_it_does_not_tell_and_where_they_are(
+    run_dir: RunDir, capsys: Capture, options: tuple[str, ...]
+) -> None:
+    async with serving(run_dir, report()) as tree:
+        tree.left_out = 1234
+        await call(why, run_dir, "private", "-n", "2000", *options)
+    told = "private: 1,234 older ends are not told, since their reports do not fit into one answer"
+    assert capsys.readouterr().err == f"upbitd: {told}; they are in {run_dir.crashes}\n"
+
+
+async def test_what_does_not_fit_into_the_answer_is_counted_with_what_was_not_read(
+    run_dir: RunDir, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = report(counters={f"counter_{number}": number for number in range(100_000)})
+    async with serving(run_dir, long, long, long) as tree:
+        tree.left_out = 2
+        await call(why, run_dir, "private", "-n", "9", "--json")
+    shown = capsys.readouterr()
+    told = len(shown.out.splitlines())
+    assert 0 < told < 3
+    assert f"private: {2 + 3 - told} older ends are not told" in shown.err
 
 
 async def test_why_of_a_child_that_has_not_ended_says_so(run_dir: RunDir, capsys: Capture) -> None:

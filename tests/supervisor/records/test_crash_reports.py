@@ -63,6 +63,23 @@ def test_the_newest_reports_of_a_child_come_first(tmp_path: Path) -> None:
     assert reports.children() == ["private", "public"]
 
 
+def test_reports_that_have_too_many_bytes_together_are_left_out_and_counted(tmp_path: Path) -> None:
+    reports = CrashReports(tmp_path, keep=10)
+    for second in range(5):
+        reports.add(at(second, incarnation=second, dump="x" * 5000))
+        reports.add(at(second, "public", dump="x" * 5000))
+    for count, max_bytes, incarnations, left_out in (
+        (9, 12_000, [4, 3], 3),
+        (4, 12_000, [4, 3], 2),
+        (2, 12_000, [4, 3], 0),
+        (9, 100, [4], 4),
+        (9, 99_999, [4, 3, 2, 1, 0], 0),
+    ):
+        ends = reports.fitting("private", count, max_bytes=max_bytes)
+        assert ([found.incarnation for found in ends.reports], ends.left_out) == (incarnations, left_out)
+    assert reports.fitting("nobody", 9, max_bytes=100) == ([], 0)
+
+
 def test_reports_of_another_offset_or_precision_are_in_order_too(tmp_path: Path) -> None:
     reports = CrashReports(tmp_path, keep=10)
     for incarnation, moment in enumerate(["2026-11-26T18:30:01+09:00", "2026-11-26T09:30:02.5Z"]):

@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,11 +14,14 @@ from trio.testing import wait_all_tasks_blocked
 
 from protocols.errors import SettingsError, UsageError
 from supervisor.control.requests import Reached
+from supervisor.machine.core import UnknownChild
+from supervisor.records.crash_reports import CrashReports, Ends
 from supervisor.running import operator as operator_module
 from supervisor.running.operator import Operator
 from supervisor.service.notify import Notifier
 from supervisor.specs.settings import Settings
 from supervisor.specs.spec import ChildSpec, GroupSpec
+from tests.supervisor.records.reports import report
 from tests.supervisor.running.bodiless import NORMAL, BodilessTree, bodiless_tree, child, settings_of
 from tests.supervisor.service.manager import manager_at
 from tests.supervisor.service.test_signals import acting, terminal
@@ -333,3 +337,21 @@ async def test_a_child_that_is_parked_right_after_it_was_ready_is_not_called_rea
         asked_s = trio.current_time()
         assert await made.operator.start_member("a") == ("ready", "")
         assert trio.current_time() == asked_s  # It has been ready for long enough.
+
+
+async def test_reports_are_read_beside_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with bodiless_tree(settings_of(child("a")), tmp_path, monkeypatch) as made:
+        kept = made.tree.records.reports
+        threads: list[int] = []
+
+        def fitting(name: str, count: int, *, max_bytes: int) -> Ends:
+            threads.append(threading.get_ident())
+            return CrashReports.fitting(kept, name, count, max_bytes=max_bytes)
+
+        monkeypatch.setattr(kept, "fitting", fitting)
+        kept.add(report("a"))
+        assert await made.operator.why("a", 9) == ([report("a")], 0)
+        with pytest.raises(UnknownChild):
+            await made.operator.why("b", 9)
+        assert threading.get_ident() not in threads
+        assert len(threads) == 2
