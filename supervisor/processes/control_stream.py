@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import trio
@@ -21,6 +21,22 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(FromChild).decode
 
 
+class PackedStart(NamedTuple):
+    """The first message as it is sent; made before there is a process, so that what cannot be sent costs none."""
+
+    frame: bytes
+    heartbeat_s: float
+
+
+def pack_start(start: Start) -> PackedStart:
+    """Encode the first message.
+
+    Raises:
+        ValueError: it has a text that UTF-8 cannot write.
+    """
+    return PackedStart(pack_frame(_encode(start)), start.heartbeat_s)
+
+
 class ControlStream:
     """Tells the child what to do, and hands in what it tells."""
 
@@ -32,7 +48,7 @@ class ControlStream:
         self._sending = trio.Lock()
         self._splitter = FrameSplitter()
 
-    def begin(self, start: Start, listener: socket.socket) -> None:
+    def begin(self, start: PackedStart, listener: socket.socket) -> None:
         """Send the first message now, with the child's listening socket attached to its first byte.
 
         Nothing was sent before, so there is room; of a message that is longer than that, `finish_begin` sends the rest.
@@ -40,9 +56,8 @@ class ControlStream:
         Raises:
             OSError: the child is gone already.
         """
-        frame = pack_frame(_encode(start))
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, listener.fileno().to_bytes(4, "little"))]
-        self._unsent = frame[self._raw.sendmsg([frame], rights) :]
+        self._unsent = start.frame[self._raw.sendmsg([start.frame], rights) :]
 
     async def finish_begin(self) -> None:
         """Send what `begin` could not."""

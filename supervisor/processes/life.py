@@ -9,11 +9,11 @@ from typing import Final
 
 import trio
 
-from protocols.control.messages import FromChild, Start
+from protocols.control.messages import FromChild
 from protocols.errors import ChannelError
 from supervisor.machine.causes import Exit
 from supervisor.processes.black_box import BlackBox
-from supervisor.processes.control_stream import ControlStream
+from supervisor.processes.control_stream import ControlStream, PackedStart
 from supervisor.processes.process import ChildProcess
 from supervisor.processes.stopping import dump_stacks, kill, stop_by_ladder
 from supervisor.processes.watching import Coroner, wait_for_status, watch
@@ -86,7 +86,7 @@ class Life:
             rungs = [rung for rung in rungs if rung != "sigkill"]  # It was on its way out, and faster.
         return rungs[-1] if rungs else None
 
-    def begin(self, start: Start, listener: socket.socket) -> None:
+    def begin(self, start: PackedStart, listener: socket.socket) -> None:
         """Tell the process what to do, at once: whoever waits for the child waits for this.
 
         Args:

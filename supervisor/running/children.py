@@ -12,6 +12,7 @@ from protocols.control.messages import Failed, FromChild, Parked, Ready, Start, 
 from protocols.errors import ChannelError, SettingsError
 from supervisor.machine.actions import Action, Record
 from supervisor.machine.machine import Machine
+from supervisor.processes.control_stream import pack_start
 from supervisor.processes.life import Life
 from supervisor.processes.limits import apply_limits
 from supervisor.processes.process import ChildProcess
@@ -74,7 +75,7 @@ class Children:
         self._redact = records.redaction.text
         self._coroner = Coroner()
         self._epilogues: dict[str, Epilogue] = {}  # Of an end, while what follows from it is carried out.
-        self._begun: dict[str, tuple[Life, ChildProcess] | OSError] = {}
+        self._begun: dict[str, tuple[Life, ChildProcess] | Exception] = {}
         self._log: Any = get_logger(actor="supervisor")
         listeners.open(*machine.children)
 
@@ -100,34 +101,39 @@ class Children:
         """
         self._listeners.open(*names)
 
-    def begin(self, start: Start) -> None:
-        """Make a child's process and tell it what to do; `follow` comes next."""
+    def begin(self, name: str, start: Callable[[], Start]) -> None:
+        """Make a child's process and tell it what to do; `follow` comes next.
+
+        Whatever goes wrong, it is this child's start that failed: the machine counts on a process, or on its end.
+        """
         try:
-            process = self._spawner.spawn(start.name)
-        except OSError as error:
-            self._begun[start.name] = error
+            message = pack_start(start())
+            process = self._spawner.spawn(name)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._begun[name] = error
             return
         life = Life(process, self._coroner, started_s=trio.current_time())
         try:
-            self._listeners.renew(start.name)
+            self._listeners.renew(name)
         except SettingsError as error:
-            self._log.warning("run_dir.socket_gone", child=start.name, error=str(error))
+            self._log.warning("run_dir.socket_gone", child=name, error=str(error))
         try:
-            life.begin(start, self._listeners[start.name])
+            life.begin(message, self._listeners[name])
         except OSError as error:
-            self._log.warning("child.start_not_sent", child=start.name, child_pid=process.pid, error=str(error))
+            self._log.warning("child.start_not_sent", child=name, child_pid=process.pid, error=str(error))
             process.send_signal(signal.SIGKILL)  # It would wait for ever; its end is followed as any other.
-        self._begun[start.name] = life, process
+        self._begun[name] = life, process
 
     def follow(self, name: str, incarnation: int) -> None:
         """Write down that a process was made, or why not, and follow it to its end."""
         begun = self._begun.pop(name)
-        if isinstance(begun, OSError):
+        if isinstance(begun, Exception):
             # What follows is not about the last process, whose end may be told just now.
             self.lives.pop(name, None)
             self._epilogues.pop(name, None)
-            self._log.warning("child.spawn_failed", child=name, error=str(begun))
-            reason = self._redact(str(begun))
+            is_expected = isinstance(begun, OSError)
+            reason = self._redact(str(begun) if is_expected else f"{type(begun).__name__}: {begun}")
+            self._log.warning("child.spawn_failed", child=name, error=reason, exc_info=None if is_expected else begun)
             self._records.lifecycle.write("spawn_failed", child=name, pid=None, reason=reason)
             self._apply(self._machine.spawn_failed(name, reason, now_s=trio.current_time()))
             return

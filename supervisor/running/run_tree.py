@@ -99,6 +99,8 @@ async def run_clock(tree: Tree, watch: RunDirWatch, notify: Notifier | None) -> 
         if faults:
             # Not told to the service manager: its watchdog ends a supervisor that has lost its way.
             tree.log.error("supervisor.unsound", faults=faults)
+            if tree.machine.is_stopping:
+                tree.write_off()
         elif notify is not None:
             line = state_line(tree.machine.children, is_stopping=tree.machine.is_stopping, trouble=watch.trouble)
             notify.tick(is_started=tree.started.is_set(), is_stopping=tree.machine.is_stopping, line=line, now_s=now_s)

@@ -7,6 +7,7 @@ is a task of its own that reports back. So no decision ever waits for a slow chi
 import os
 import random
 from collections import deque
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +28,7 @@ from supervisor.machine.actions import (
     TreeStarted,
     TreeStopped,
 )
+from supervisor.machine.causes import Exit
 from supervisor.machine.machine import Machine
 from supervisor.machine.states import ALIVE
 from supervisor.processes.spawning import Spawner
@@ -175,12 +177,22 @@ class Tree:
 
     def faults(self, *, now_s: float) -> list[str]:
         """Return what must never be: a child that the machine thinks alive without a process, or work left undone."""
-        alive = [name for name, child in self.machine.children.items() if child.state in ALIVE]
-        found = [f"{name} has no process" for name in alive if self.children.living(name) is None]
+        found = [f"{name} has no process" for name in self._without_process()]
         due_s = self.machine.next_check_s()
         if due_s is not None and now_s - due_s > OVERDUE_S:
             found.append(f"something was due {now_s - due_s:.0f} s ago")
         return found
+
+    def write_off(self) -> None:
+        """Let a child without a process count as ended, so that a stop gets to its end whatever went wrong before."""
+        for name in self._without_process():
+            self.log.error("child.written_off", child=name)
+            ended = Exit(code=None, signal=None, summary="it had no process")
+            self.apply(self.machine.exited(name, ended, now_s=trio.current_time()))
+
+    def _without_process(self) -> list[str]:
+        alive = [name for name, child in self.machine.children.items() if child.state in ALIVE]
+        return [name for name in alive if self.children.living(name) is None]
 
     @property
     def changed(self) -> trio.Event:
@@ -198,7 +210,7 @@ class Tree:
         # Processes come first: while one begins, there is time to write down why.
         for action in actions:
             if isinstance(action, Spawn):
-                self.children.begin(self._start_message(action.child, action.incarnation))
+                self.children.begin(action.child, partial(self._start_message, action.child, action.incarnation))
         self._to_do.extend(actions)
         if self._is_applying:
             return  # Called for what follows from an action: its turn comes.

@@ -17,6 +17,7 @@ import trio
 from protocols.control.messages import Failed, FromChild, Ready, Start
 from protocols.errors import ChannelError
 from supervisor.machine.causes import Exit
+from supervisor.processes.control_stream import pack_start
 from supervisor.processes.fork_server import ForkServer
 from supervisor.processes.fresh_interpreter import FreshInterpreter
 from supervisor.processes.life import Life
@@ -136,7 +137,7 @@ class Stage:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind("")  # An address without a file.
             listener.listen()
-            running.life.begin(start, listener)
+            running.life.begin(pack_start(start), listener)
             running.exit = await running.life.run(told=running.hear, link_broken=broken)
         running.has_ended.set()
 

@@ -1,6 +1,6 @@
 """A real tree and its operator, whose children have no processes: they become ready, and end, when the test says so."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def child(name: str, start: str = "m:run", **fields: Any) -> ChildSpec:
 class BodilessChildren(Children):
     """Makes no process."""
 
-    def begin(self, start: Start) -> None:
+    def begin(self, name: str, start: Callable[[], Start]) -> None:
         pass
 
     def follow(self, name: str, incarnation: int) -> None:

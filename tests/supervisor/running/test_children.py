@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import trio
 
 from supervisor.machine.states import State
@@ -96,3 +97,18 @@ async def test_the_report_of_a_removed_child_that_had_to_be_killed_has_its_last_
     report = only_report(tmp_path, "a")
     assert (report.cause, report.rung) == ("stop", "sigkill")
     assert [json.loads(line)["event"] for line in report.log_tail] == ["printed"]
+
+
+async def test_a_child_that_cannot_be_told_what_to_do_is_one_that_could_not_be_started(tmp_path: Path) -> None:
+    told = msgspec.structs.replace(
+        settings_of(child("a", "idle", secrets=("UPBITD_A",)), child("b", "idle")), secrets={"UPBITD_A": "no\udcfftext"}
+    )
+    async with tree_of(told, tmp_path) as operator:
+        await wait_ready(operator, "b", 1)
+        record = operator.tree.machine.children["a"]
+        assert record.state is State.BACKOFF
+        assert record.last_exit is not None
+        assert record.last_exit.summary.startswith("UnicodeEncodeError: 'utf-8' codec can't encode")
+        assert operator.tree.faults(now_s=trio.current_time()) == []
+        await operator.remove("a")
+        assert list(operator.tree.machine.children) == ["b"]

@@ -355,3 +355,15 @@ async def test_reports_are_read_beside_the_loop(tmp_path: Path, monkeypatch: pyt
             await made.operator.why("b", 9)
         assert threading.get_ident() not in threads
         assert len(threads) == 2
+
+
+async def test_a_stop_gets_to_its_end_also_when_a_process_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made:
+        made.tree.stop()
+        made.tree.stop()  # Its operator is in a hurry; nobody is there to be killed.
+        assert made.tree.faults(now_s=trio.current_time()) == ["a has no process", "b has no process"]
+        made.tree.write_off()
+        assert made.tree.stopped.is_set()
+        assert made.tree.faults(now_s=trio.current_time()) == []
