@@ -145,6 +145,15 @@ class Link:
             reply = await self._publisher.answer(request)
         except UpbitdError as error:
             reply = Reply(request.id, str(error), msgspec.Raw(b"\xc0"))
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whoever asks, and whatever for, must not end the actor
+            self._counters.add("requests_failed")
+            self._log.error(
+                "channel.request_failed", client=self._name, method=request.method, error=repr(error), exc_info=error
+            )
+            told = f"the actor failed over {request.method!r}: {error!r}; its log has the traceback"
+            reply = Reply(request.id, told, msgspec.Raw(b"\xc0"))
         finally:
             self._open_requests -= 1
         self._reply(reply)

@@ -269,6 +269,21 @@ async def test_requests_are_answered_or_refused_by_name(tmp_path: Path) -> None:
             await ask(served.path, "me", "unknown")
 
 
+async def test_a_request_that_its_handler_fails_over_is_answered_and_costs_nobody_else(tmp_path: Path) -> None:
+    async with served_channel(tmp_path) as served:
+
+        async def market(question: Request) -> object:
+            return {"market": question.arguments["market"]}
+
+        served.publisher.on_request("market", market)
+        with pytest.raises(UpbitdError, match=r"failed over 'market': KeyError\('market'\); its log has the traceback"):
+            await ask(served.path, "me", "market")
+        assert await ask(served.path, "me", "market", {"market": "KRW-BTC"}) == {"market": "KRW-BTC"}
+        assert served.publisher.counters.snapshot()["requests_failed"] == 1
+        (failed,) = (entry for entry in served.logged.entries if entry["event"] == "channel.request_failed")
+        assert isinstance(failed["exc_info"], KeyError)
+
+
 async def test_a_request_has_a_deadline(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
     async with served_channel(tmp_path) as served:
 
