@@ -10,8 +10,8 @@ from actors.commands.options import json_option, run_dir_option
 from supervisor.commands.options import running_tree
 from supervisor.control.client import ask, follow
 from supervisor.control.messages import Command
-from supervisor.records.log_collector import KEPT_LINES
 from supervisor.records.story import plain_lines
+from supervisor.records.tail import KEPT_LINES
 
 ANSWER_S: Final = 3.0
 """A supervisor that lives answers at once."""

@@ -11,7 +11,7 @@ from supervisor.control.messages import NEED_A_NAME, VERBS, Answer, Command
 from supervisor.control.status import TreeStatus
 from supervisor.machine.core import UnknownChild
 from supervisor.records.crash_reports import Ends, Losses
-from supervisor.records.log_collector import Follower
+from supervisor.records.tail import Follower
 from supervisor.specs.plan import Plan
 
 _LOOKING: Final = frozenset({"status", "why", "tail", "dump", "plan"})

@@ -14,7 +14,7 @@ from supervisor.control.messages import MAX_LINE_BYTES, Answer, Command
 from supervisor.control.orders import Orders
 from supervisor.control.requests import Controllable, carry_out, decode_command
 from supervisor.machine.core import UnknownChild
-from supervisor.records.log_collector import Follower
+from supervisor.records.tail import Follower
 
 RECEIVE_BYTES: Final = 4096
 MAX_CLIENTS: Final = 32

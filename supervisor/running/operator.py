@@ -23,7 +23,7 @@ from supervisor.machine.machine import Machine
 from supervisor.machine.members import ChildRecord, Member
 from supervisor.machine.states import State
 from supervisor.records.crash_reports import Ends, Losses
-from supervisor.records.log_collector import Follower
+from supervisor.records.tail import Follower
 from supervisor.running.status_report import state_of
 from supervisor.running.tree import Tree
 from supervisor.service.notify import Notifier

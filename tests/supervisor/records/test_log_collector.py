@@ -16,16 +16,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from actors.runtime.process.logs import Redaction
 from supervisor.records import log_collector
 from supervisor.records.lines import MAX_LINE_BYTES, TRIMMED
-from supervisor.records.log_collector import (
-    DRAIN_S,
-    FOLLOWER_BYTES,
-    FOLLOWER_LINES,
-    KEPT_BYTES,
-    KEPT_LINES,
-    LINES_A_TURN,
-    READ_BYTES,
-    LogCollector,
-)
+from supervisor.records.log_collector import DRAIN_S, LINES_A_TURN, READ_BYTES, LogCollector
+from supervisor.records.tail import FOLLOWER_BYTES, FOLLOWER_LINES, KEPT_BYTES, KEPT_LINES
 
 PIPE_BYTES = 1024 * 1024
 
