@@ -115,7 +115,8 @@ def test_commands_about_the_same_child_wait_for_one_another_and_none_is_refused(
         ]
         assert [process.communicate(timeout=LIMIT_S)[0] for process in asking] == ["a: ready\n"] * 4
         assert [process.returncode for process in asking] == [0] * 4
-        assert tree.status()["a"]["restarts"] == 4
+        # Those that came while another one waited are done by that one.
+        assert 1 <= tree.status()["a"]["restarts"] <= 4
         assert tree.finish() == 0
 
 
