@@ -56,6 +56,7 @@ def test_spellings_of_one_address_are_one_account(one: str, other: str) -> None:
         ("wss://api.example.com:444/websocket/v1/private", ACCESS),
         ("ws://api.example.com/websocket/v1/private", ACCESS),
     ],
+    ids=["key", "host", "port", "scheme"],  # The key itself is another one in each process.
 )
 def test_other_keys_and_other_exchanges_are_other_accounts(url: str, access_key: str) -> None:
     assert lock_name(url, access_key) != lock_name(URL, ACCESS)
