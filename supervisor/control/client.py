@@ -18,6 +18,7 @@ from supervisor.control.messages import MAX_ANSWER_BYTES, Answer, Command
 from supervisor.control.status import TreeStatus
 
 CONNECT_S: Final = 1.5
+RETRY_S: Final = 0.05
 ANSWER_S: Final = 60.0
 """For one answer. Orders may take longer: as long as the supervisor says how the tree is, they are waited for."""
 
@@ -29,6 +30,8 @@ SILENT_S: Final = 15.0
 
 PATIENCE_S: Final = 2.0
 """How long an order may take before one who waits is told what for."""
+
+STOPPING: Final = "stopping"
 
 OnWaiting = Callable[[TreeStatus], None]
 
@@ -136,25 +139,68 @@ def stop_and_wait(control_socket: Path, *, waiting: OnWaiting = lambda _status: 
     with _connect(control_socket) as connection:
         pid = peer_pid(connection)
         try:
-            process = os.pidfd_open(pid)
+            process = _watched(pid)
         except ProcessLookupError:
             return
         try:
             _send(connection, Command("stop"))
-            _receive_or_see_end(connection, process)
-            _wait_patiently(process, control_socket, waiting)
+            # A tree that stops at once may end before it answers.
+            with contextlib.suppress(AnswerMissing) if process is None else _seeing_end(process):
+                _receive(connection, SILENT_S)
+            if process is None:
+                _wait_unseen(connection, control_socket, waiting)
+            else:
+                _wait_patiently(process, control_socket, waiting)
         except SupervisorUnreachable as error:
-            raise SupervisorUnreachable(f"{error}; it (pid {pid}) was told to stop and is still there") from error
+            it = f"it (pid {pid})" if pid else "it"
+            raise SupervisorUnreachable(f"{error}; {it} was told to stop and is still there") from error
         finally:
-            os.close(process)
+            if process is not None:
+                os.close(process)
 
 
-def _receive_or_see_end(connection: socket.socket, process: int) -> None:
+def _watched(pid: int) -> int | None:
+    """Return a pidfd; None when there can be none, as of a process in a PID namespace that is not seen from here.
+
+    Raises:
+        ProcessLookupError: the process is gone.
+    """
     try:
-        _receive(connection, SILENT_S)
+        return os.pidfd_open(pid)  # EINVAL for 0, which stands for a process that cannot be seen from here.
+    except ProcessLookupError:
+        raise
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def _seeing_end(process: int) -> Iterator[None]:
+    """Let a missing answer pass when the process has ended."""
+    try:
+        yield
     except AnswerMissing:
-        if not _is_readable(process, SILENT_S):  # A tree that stops at once may end before it answers.
+        if not _is_readable(process, SILENT_S):
             raise
+
+
+def _wait_unseen(connection: socket.socket, control_socket: Path, waiting: OnWaiting) -> None:
+    """Wait for the end of a supervisor whose process cannot be watched: its connections end with it.
+
+    One of them also ends when nothing was said over it for a minute; who serves then, and whether that one stops, is
+    asked anew. One that does not stop is the next supervisor.
+
+    Raises:
+        SupervisorUnreachable: it is still there, and has not said how the tree is for `SILENT_S`.
+    """
+    with contextlib.ExitStack() as opened, contextlib.suppress(NoSupervisor):
+        while True:
+            _wait_patiently(connection.fileno(), control_socket, waiting)
+            opened.close()
+            connection = opened.enter_context(_connect(control_socket))
+            with contextlib.suppress(SupervisorUnreachable):
+                if status_of(control_socket).state != STOPPING:
+                    return
+            time.sleep(RETRY_S)  # It may close each connection at once, as while it ends or serves too many.
 
 
 def _wait_patiently(fd: int, control_socket: Path, waiting: OnWaiting) -> None:
@@ -185,11 +231,11 @@ def _connect(control_socket: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(CONNECT_S)
-        connection.connect(os.fspath(control_socket))
-    except TimeoutError as error:
+        _connect_patiently(connection, control_socket)
+    except BlockingIOError as error:
         connection.close()
         raise SupervisorUnreachable(
-            f"the supervisor in {control_socket.parent} took no connection within {CONNECT_S:g} s"
+            f"the supervisor in {control_socket.parent} took no connection within {CONNECT_S:g} s: it hangs"
         ) from error
     except OSError as error:
         connection.close()
@@ -198,6 +244,25 @@ def _connect(control_socket: Path) -> socket.socket:
             "start one with `upbitd run`, or name its directory with --run-dir"
         ) from error
     return connection
+
+
+def _connect_patiently(connection: socket.socket, control_socket: Path) -> None:
+    """Connect; a full backlog refuses at once (EAGAIN), with whatever timeout, so it is tried until `CONNECT_S`.
+
+    Raises:
+        BlockingIOError: the backlog stayed full.
+        OSError: nobody listens.
+    """
+    deadline_s = time.monotonic() + CONNECT_S
+    while True:
+        try:
+            connection.connect(os.fspath(control_socket))
+        except BlockingIOError:
+            if time.monotonic() >= deadline_s:
+                raise
+            time.sleep(RETRY_S)
+        else:
+            return
 
 
 def _send(connection: socket.socket, command: Command) -> None:

@@ -1,3 +1,6 @@
+import contextlib
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -31,3 +34,15 @@ def test_sockets_that_a_dead_supervisor_left_are_no_tree(tmp_path: Path) -> None
     listen(tmp_path / "public.sock").close()
     with pytest.raises(SettingsError, match="no tree runs"):
         find_actor(tmp_path, "public")
+
+
+def test_an_actor_that_takes_no_connections_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "public.sock"
+    with listen(path) as listener, contextlib.ExitStack() as waiting:
+        listener.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client = waiting.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(os.fspath(path))
+        assert find_actor(tmp_path, "public") == path

@@ -3,7 +3,7 @@ import errno
 import os
 import resource
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from trio.testing import wait_all_tasks_blocked
 
 from protocols.errors import SettingsError, TemporaryFailure
+from supervisor.control import client
 from supervisor.control.client import (
     AnswerMissing,
     BadInput,
@@ -21,6 +22,7 @@ from supervisor.control.client import (
     SupervisorUnreachable,
     UnknownName,
     ask,
+    stop_and_wait,
 )
 from supervisor.control.messages import MAX_LINE_BYTES, Answer, Command
 from supervisor.control.requests import Reached
@@ -279,6 +281,61 @@ def test_no_supervisor_is_one_clear_error(run_dir: RunDir) -> None:
 def test_a_supervisor_that_does_not_answer_is_given_up(run_dir: RunDir) -> None:
     with run_dir.listen(run_dir.control_socket), pytest.raises(SupervisorUnreachable, match="did not answer"):
         ask(run_dir.control_socket, Command("status"), limit_s=0.05)
+
+
+@contextlib.contextmanager
+def full_backlog(run_dir: RunDir) -> Iterator[socket.socket]:
+    """The listening socket of a supervisor that takes no more connections, as when it is stopped."""
+    with run_dir.listen(run_dir.control_socket) as listener, contextlib.ExitStack() as waiting:
+        listener.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client = waiting.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(os.fspath(run_dir.control_socket))
+        yield listener
+
+
+def test_a_supervisor_whose_backlog_is_full_hangs_and_is_there(
+    run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "CONNECT_S", 0.2)
+    with full_backlog(run_dir), pytest.raises(SupervisorUnreachable, match=r"took no connection within 0\.2 s"):
+        ask(run_dir.control_socket, Command("status"))
+
+
+def test_a_supervisor_that_has_room_again_in_time_is_asked(run_dir: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    with full_backlog(run_dir) as listener:
+        monkeypatch.setattr(client.time, "sleep", lambda _s: listener.accept()[0].close())
+        with pytest.raises(SupervisorUnreachable, match="did not answer"):
+            ask(run_dir.control_socket, Command("status"), limit_s=0.05)
+
+
+class EndingTree(OwnTree):
+    """A tree whose supervisor goes on for a moment after it was told to stop, and then ends."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        super().__init__()
+        self._end = end
+
+    def status(self) -> TreeStatus:
+        if "stop" not in self.asked:
+            return STATUS
+        self._end()
+        return msgspec.structs.replace(STATUS, state="stopping")
+
+
+async def test_a_supervisor_of_another_pid_namespace_is_stopped_and_waited_for(
+    run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "peer_pid", lambda _connection: 0)  # As SO_PEERCRED tells one that cannot be seen.
+    monkeypatch.setattr(client, "PATIENCE_S", 0.05)
+    async with trio.open_nursery() as nursery:
+        tree = EndingTree(nursery.cancel_scope.cancel)
+        nursery.start_soon(serve_control, run_dir.listen(run_dir.control_socket), tree)
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(stop_and_wait, run_dir.control_socket)
+    assert tree.asked == ["stop"]
 
 
 @pytest.mark.parametrize("line", [b'{"error":"\xff"}\n', b"[" * 50_000 + b"\n", b"garbage\n", b"\n"])
