@@ -36,8 +36,16 @@ def socket_of(run_dir: Path, actor: str) -> Path:
 
 
 def actors_in(run_dir: Path) -> list[str]:
-    """Names of the actors that have a socket there, sorted; none when there is no such directory."""
-    return sorted(path.stem for path in run_dir.glob("*.sock") if path.name != CONTROL_SOCKET)
+    """Names of the actors that have a socket there, sorted; none when there is no such directory, or none for us.
+
+    Raises:
+        OSError: nobody can look, as when no descriptor is left. `Path.glob` finds nothing then in newer Pythons.
+    """
+    try:
+        paths = list(run_dir.iterdir())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+    return sorted(path.stem for path in paths if path.suffix == ".sock" and path.name != CONTROL_SOCKET)
 
 
 def find_actor(run_dir: Path, actor: str) -> Path:

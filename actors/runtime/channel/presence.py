@@ -33,8 +33,14 @@ class Presence:
         self._is_told = False
 
     def no_answer(self, *, now_s: float) -> None:
-        """An attempt failed: look whether there is such an actor; told once for each absence."""
-        there = actors_in(self._run_dir)
+        """An attempt failed: look whether there is such an actor; told once for each absence.
+
+        Where nobody can look, nothing is known: a process without descriptors dials in vain, and on.
+        """
+        try:
+            there = actors_in(self._run_dir)
+        except OSError:
+            return
         if self._server in there:
             self.settle()
         elif self._since_s is None:

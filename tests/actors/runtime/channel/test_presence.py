@@ -1,8 +1,18 @@
+import errno
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock
 
+from actors.runtime.channel.dialling import Dial
 from actors.runtime.channel.presence import ABSENT_AFTER_S, MAX_NAMED, Presence
+from actors.runtime.process.counters import Counters
+from tests.actors.runtime.channel.channel_pair import capturing_log, listening_socket
 
 
 @pytest.fixture
@@ -60,3 +70,41 @@ def test_of_very_many_actors_some_are_named(presence: Presence, told: list[str],
     for now_s in (0.0, 10.0):
         presence.no_answer(now_s=now_s)
     assert f"x{MAX_NAMED - 2:03} and 5 more." in told[0]
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_without_descriptors_nothing_is_known_of_an_actor(presence: Presence, told: list[str]) -> None:
+    with no_descriptor_left():
+        for now_s in (0.0, 10.0, 20.0):
+            presence.no_answer(now_s=now_s)
+    assert told == []
+    presence.no_answer(now_s=30.0)
+    assert told == [], "an absence counts from the first look at it"
+
+
+async def test_a_link_of_an_actor_without_descriptors_is_dialled_until_there_are_some(
+    tmp_path: Path, told: list[str], autojump_clock: MockClock
+) -> None:
+    log, logged = capturing_log()
+    presence = Presence(tmp_path, "public", "scanner.source", told.append)
+    with listening_socket(tmp_path / "public.sock"):
+        feed = Dial(tmp_path / "public.sock", "client", Counters(), log, presence=presence)
+        async with feed, trio.open_nursery() as nursery:
+            with no_descriptor_left():
+                nursery.start_soon(feed.receive)
+                await trio.sleep(10.0)
+            await trio.sleep(10.0)
+            attached = feed.is_attached
+            nursery.cancel_scope.cancel()
+    assert attached
+    assert os.strerror(errno.EMFILE) in logged.entries[0]["reason"]
+    assert told == []
