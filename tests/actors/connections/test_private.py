@@ -1,5 +1,6 @@
 """The private connection actor with its keys missing, refused, mended, and sent back to it by the server."""
 
+import uuid
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from protocols.control.messages import Parked, Ready, Unparked
 from protocols.upbit.tokens import verify_token
 from tests.actors.connections.running_actor import ActorRig, Answer, accept, running, upgrade_server
 
-ACCESS, SECRET = "ACCESS0123456789abcdef", "SECRETfedcba9876543210"
+# Its own in each run: the account's name in the kernel is shared by all that run here, other workers included.
+ACCESS, SECRET = f"ACCESS{uuid.uuid4().hex}", "SECRETfedcba9876543210"
 FROM_ENVIRONMENT = {ACCESS_KEY: ACCESS, SECRET_KEY: SECRET}
 
 
