@@ -12,6 +12,7 @@ from typing import Final
 from actors.runtime.run_dir import BORROWED, CONTROL_SOCKET, socket_of
 from protocols.errors import SettingsError
 from supervisor.service.shortages import unusable
+from supervisor.specs.utf_8 import is_utf_8, spell_bytes
 
 MAX_SOCKET_PATH_BYTES: Final = 100
 """The kernel takes 107 bytes in sockaddr_un.sun_path, unix(7)."""
@@ -194,11 +195,8 @@ def open_run_dir(path: Path) -> RunDir:
     Raises:
         SettingsError: a path that is no UTF-8 or too long, not a directory, another owner, or it cannot be made.
     """
-    try:
-        os.fspath(path).encode()  # It goes to the children and into answers, which are UTF-8.
-    except UnicodeEncodeError:
-        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-        raise SettingsError(f"the path of run directory {shown} is not UTF-8; {ANOTHER}") from None
+    if not is_utf_8(os.fspath(path)):  # It goes to the children and into answers, which are UTF-8.
+        raise SettingsError(f"the path of run directory {spell_bytes(os.fspath(path))} is not UTF-8; {ANOTHER}")
     run_dir = RunDir(path)
     _check_length(run_dir.control_socket)
     try:

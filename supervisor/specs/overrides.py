@@ -13,6 +13,7 @@ import msgspec
 
 from actors.runtime.settings.problems import suggestion
 from supervisor.specs.spec import ChildSpec
+from supervisor.specs.utf_8 import is_utf_8, spell_bytes
 
 PREFIX: Final = "UPBITD_"
 _OPTION: Final = "--set"
@@ -22,7 +23,9 @@ SEPARATOR: Final = "__"
 ACCOUNT_VARIABLES: Final = frozenset({"UPBITD_ACCESS_KEY", "UPBITD_SECRET_KEY"})
 """Secrets that may be there before any child names them: one that is added later can have them."""
 
-RESERVED_VARIABLES: Final = frozenset({"UPBITD_RUN_DIR", "UPBITD_TREE", "UPBITD_AUTOSTART"}) | ACCOUNT_VARIABLES
+NEITHER_SETTING_NOR_SECRET: Final = frozenset({"UPBITD_RUN_DIR", "UPBITD_TREE", "UPBITD_AUTOSTART"})
+
+RESERVED_VARIABLES: Final = NEITHER_SETTING_NOR_SECRET | ACCOUNT_VARIABLES
 
 _SPEC_KEYS: Final = frozenset(field.name for field in msgspec.structs.fields(ChildSpec))
 
@@ -102,6 +105,10 @@ def _named(
     """Yield each override as `table.key=value` and where it came from, the environment first."""
     for name, value in variables.items():
         table, separator, key = name.removeprefix(PREFIX).partition(SEPARATOR)
+        if name not in NEITHER_SETTING_NOR_SECRET and not is_utf_8(name + value):
+            # Whether it is a secret or not: a child that is added later may name it.
+            problems.append(f"{spell_bytes(name)}: not UTF-8; {_AT_VARIABLE}")
+            continue
         if name in reserved:
             continue
         if separator:
@@ -110,7 +117,11 @@ def _named(
             known = ", ".join(sorted(reserved))
             problems.append(f"{name}: unknown variable; a setting is {PREFIX}TABLE{SEPARATOR}KEY, others are {known}")
     for text in overrides:
-        yield text, f"{_OPTION} {text.partition('=')[0]}"
+        where = f"{_OPTION} {spell_bytes(text.partition('=')[0])}"
+        if is_utf_8(text):
+            yield text, where
+        else:
+            problems.append(f"{where}: not UTF-8; write it in UTF-8")
 
 
 def _apply(tables: Tables, text: str, where: str, problems: list[str], origins: Origins) -> None:

@@ -4,6 +4,7 @@ Tables: `[supervisor]` (flags of the tree and of its outermost group), `[[group]
 order), and shared tables such as `[exchange]`, which go to each child whose settings have a field of that name.
 """
 
+import os
 import stat
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
@@ -19,8 +20,11 @@ from supervisor.specs.places import Places
 from supervisor.specs.reading import check_entries, check_shape, place, read_groups_and_children, secret_names
 from supervisor.specs.rules import check_rules
 from supervisor.specs.spec import ROOT, ChildSpec, GroupSpec, SupervisorFlags, TreeSpec
+from supervisor.specs.utf_8 import is_utf_8, spell_bytes
 
 NOT_SHARED: Final = frozenset({"supervisor", "child", "group"})
+
+_ANOTHER: Final = "name a settings file with -c"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +129,8 @@ def load_settings(
     Raises:
         SettingsProblems: with all problems that were found, each with its place in the file.
     """
+    if not is_utf_8(os.fspath(file)):  # Problems begin with it, in answers and in the log.
+        raise SettingsProblems([f"the path of settings file {spell_bytes(os.fspath(file))} is not UTF-8; {_ANOTHER}"])
     text = _read_text(file) if of_start is None else _read_again(file)
     tables = _parse(text, file)
     try:
@@ -161,7 +167,7 @@ def _read_text(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except OSError as error:
-        raise SettingsProblems([f"{file}: {error.strerror}; name a settings file with -c"]) from error
+        raise SettingsProblems([f"{file}: {error.strerror}; {_ANOTHER}"]) from error
     except UnicodeDecodeError as error:
         raise SettingsProblems([f"{file}: not TOML: {error}"]) from error
 

@@ -9,9 +9,9 @@ import os
 from pathlib import Path
 from typing import Final
 
-from supervisor.specs.overrides import ACCOUNT_VARIABLES, PREFIX, RESERVED_VARIABLES, take_environment
+from supervisor.specs.overrides import NEITHER_SETTING_NOR_SECRET, PREFIX, take_environment
 
-_SHOWN: Final = {os.fsencode(name) for name in RESERVED_VARIABLES - ACCOUNT_VARIABLES}
+_SHOWN: Final = {os.fsencode(name) for name in NEITHER_SETTING_NOR_SECRET}
 """They hold no secret, and by `UPBITD_TREE` the tree that this process may be a part of knows it."""
 
 _ENV_START, _ENV_END = 47, 48

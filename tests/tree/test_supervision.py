@@ -242,6 +242,18 @@ def test_a_run_directory_whose_path_is_not_utf_8_is_one_line_and_exit_code_2(tmp
     assert line.startswith(f"upbitd: the path of run directory {tmp_path}/caf\\xe9 is not UTF-8; choose another by")
 
 
+def test_a_key_that_is_not_utf_8_is_one_line_without_the_key_and_exit_code_2(tmp_path: Path) -> None:
+    config = tmp_path / "upbitd.toml"
+    config.write_text(children("idle"))
+    key = os.fsdecode(b"k3y\xffthat-nobody-may-see")
+    run = ("run", "-c", str(config), "--run-dir", str(tmp_path / "run"))
+    done = upbitd(*run, environment={"UPBITD_ACCESS_KEY": key})
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "upbitd: UPBITD_ACCESS_KEY: not UTF-8; change or unset this environment variable"
+    ]
+
+
 def test_a_socket_that_cannot_be_made_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     config = tmp_path / "upbitd.toml"
     config.write_text(children("idle"))

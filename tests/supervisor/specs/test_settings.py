@@ -156,6 +156,52 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
         load_settings(tmp_path / "none.toml", variables={})
 
 
+def test_a_settings_file_whose_path_is_not_utf_8_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"s\xff.toml")
+    file.write_text(TREE)
+    with pytest.raises(SettingsProblems) as caught:
+        load_settings(file, variables={})
+    path = f"{tmp_path}/s\\xff.toml"
+    assert caught.value.lines == (f"the path of settings file {path} is not UTF-8; name a settings file with -c",)
+
+
+NOT_UTF_8 = os.fsdecode(b"s3cret\xff")
+UNSET = "change or unset this environment variable"
+
+
+@pytest.mark.parametrize("start", [False, True], ids=["at a reload", "at the start"])
+@pytest.mark.parametrize(
+    "name", ["UPBITD_ACCESS_KEY", "UPBITD_MINE", "UPBITD_EXCHANGE__URL", "UPBITD_NEW__TABLE", "UPBITD_TYPO"]
+)
+def test_a_variable_that_is_not_utf_8_is_refused_by_its_name_whoever_takes_it(
+    tmp_path: Path, name: str, *, start: bool
+) -> None:
+    (tmp_path / "upbitd.toml").write_text(TREE + 'secrets = ["UPBITD_MINE"]\n')
+    of_start = None if start else settings_from({"child": [{"name": "first", "start": IDLE}]}, variables={})
+    with pytest.raises(SettingsProblems) as caught:
+        load_settings(tmp_path / "upbitd.toml", variables={name: NOT_UTF_8}, of_start=of_start)
+    assert caught.value.lines == (f"{name}: not UTF-8; {UNSET}",)
+
+
+def test_overrides_whose_names_are_not_utf_8_are_shown_so_that_they_can_be_found(tmp_path: Path) -> None:
+    key = os.fsdecode(b"co\xffde")
+    lines = problems(tmp_path, TREE, variables={f"UPBITD_SECOND__{key}": "1"}, overrides=(f"second.{key}=1",))
+    assert lines == (
+        f"UPBITD_SECOND__co\\xffde: not UTF-8; {UNSET}",
+        "--set second.co\\xffde: not UTF-8; write it in UTF-8",
+    )
+
+
+def test_an_option_that_is_not_utf_8_is_refused_without_its_value(tmp_path: Path) -> None:
+    lines = problems(tmp_path, TREE, overrides=(f"second.code={NOT_UTF_8}",))
+    assert lines == ("--set second.code: not UTF-8; write it in UTF-8",)
+
+
+@pytest.mark.parametrize("name", ["UPBITD_RUN_DIR", "UPBITD_TREE", "UPBITD_AUTOSTART"])
+def test_a_variable_that_is_no_setting_and_no_secret_may_hold_any_bytes(tmp_path: Path, name: str) -> None:
+    assert len(load(tmp_path, TREE, {name: NOT_UTF_8}).children) == 2
+
+
 @pytest.mark.parametrize(
     ("variables", "overrides", "expected"),
     [
