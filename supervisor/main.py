@@ -2,7 +2,9 @@
 
 import importlib
 import sys
-from typing import Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import click
 
@@ -40,6 +42,16 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 class LazyCommands(click.Group):
     """Lists the commands without importing them."""
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:  # noqa: ANN401 - click's own
+        """Read the command line; `--help` is printed here."""
+        with _broken_pipes_kept():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        with _broken_pipes_kept():
+            return super().invoke(ctx)
+
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names in the order of the table."""
         return list(COMMANDS)
@@ -57,6 +69,15 @@ class LazyCommands(click.Group):
         """Write the list for `--help` from the table alone."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_module, summary) in COMMANDS.items()])
+
+
+@contextmanager
+def _broken_pipes_kept() -> Iterator[None]:
+    """Bring a broken pipe past click, which ends the program for any without a word; groups it lets pass."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ExceptionGroup("a pipe is broken", [error]) from None
 
 
 @click.group(cls=LazyCommands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,4 +1,7 @@
-"""What happens when stdout takes no more: a reader that went away is no failure, a full disk is one line."""
+"""What happens when stdout takes no more: a reader that went away is no failure, a full disk is one line.
+
+A broken pipe or a full disk of anything else is a failure like any other: of `upbitd run`, the supervisor's own.
+"""
 
 import errno
 import sys
@@ -7,7 +10,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from actors.runtime.groups import leaves
-from actors.runtime.stdout import forget_output
+from actors.runtime.stdout import forget_output, is_about_stdout, marked_stdout
 from protocols.errors import UpbitdError
 
 _UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -27,30 +30,37 @@ def unwritable_stdout_told() -> Iterator[None]:
         SystemExit: with code 0: the reader went away, as `head` does.
     """
     try:
-        try:
-            yield
-        finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()
-    except (OSError, SystemExit, ExceptionGroup) as error:
+        with marked_stdout():
+            try:
+                yield
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+    except (OSError, SystemExit, ExceptionGroup) as caught:
+        error = _behind(caught)
         failure = _failure_of(error)
         if failure is None:
-            raise
+            if error is caught:
+                raise
+            raise error from None
         forget_output()
         if isinstance(failure, BrokenPipeError):
             raise SystemExit(_DONE) from None
         raise OutputUnwritable(f"the output cannot be written: {failure.strerror}") from None
 
 
+def _behind(error: BaseException) -> BaseException:
+    """Return what rich has ended the program for: it does so, with 1, for whatever pipe is broken."""
+    cause = error.__context__
+    is_answer = isinstance(error, SystemExit) and error.code == 1 and isinstance(cause, BrokenPipeError)
+    return cause if is_answer and cause is not None else error
+
+
 def _failure_of(error: BaseException) -> OSError | None:
-    """Return the failed write behind an error; None when it is about something else."""
+    """Return the failed write of stdout behind an error; None when it is about something else."""
     if isinstance(error, ExceptionGroup):
         found = [_failure_of(leaf) for leaf in leaves(error)]
         return found[0] if found and all(found) else None
-    if isinstance(error, SystemExit):
-        # click and rich answer a broken pipe by ending the program with 1; commands of ours return or raise.
-        return BrokenPipeError() if error.code == 1 else None
-    # An error about a file has the file's name.
-    if not isinstance(error, OSError) or error.filename is not None:
+    if not isinstance(error, OSError) or not is_about_stdout(error):
         return None
     return error if isinstance(error, BrokenPipeError) or error.errno in _UNWRITABLE else None
