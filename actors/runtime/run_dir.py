@@ -21,13 +21,21 @@ CONNECT_S: Final = 5.0
 def find_run_dir(chosen: str | None, environment: Mapping[str, str]) -> Path:
     """Return the path by --run-dir, else UPBITD_RUN_DIR, else the user's own; absolute, not created.
 
-    The user's own is XDG_RUNTIME_DIR/upbitd, or ~/.local/state/upbitd/run where there is no such directory.
+    The user's own is XDG_RUNTIME_DIR/upbitd, or ~/.local/state/upbitd/run where there is no such directory. A relative
+    XDG_RUNTIME_DIR counts as none: https://specifications.freedesktop.org/basedir-spec/latest/ has it ignored.
+
+    Raises:
+        SettingsError: the path begins with the home of a user who has none, or whom nobody knows.
     """
     named = chosen or environment.get("UPBITD_RUN_DIR") or ""
-    if named:
-        return Path(named).expanduser().absolute()
-    runtime = environment.get("XDG_RUNTIME_DIR", "")
-    return Path(runtime) / "upbitd" if runtime else Path.home() / ".local/state/upbitd/run"
+    runtime = Path(environment.get("XDG_RUNTIME_DIR", ""))
+    try:
+        if named:
+            return Path(named).expanduser().absolute()
+        return runtime / "upbitd" if runtime.is_absolute() else Path.home().absolute() / ".local/state/upbitd/run"
+    except RuntimeError:  # So pathlib says it, also where the user of this process has no entry in passwd.
+        problem = f"run directory {named}: no such home" if named else "this user has no home for the run directory"
+        raise SettingsError(f"{problem}; name another by --run-dir or UPBITD_RUN_DIR") from None
 
 
 def socket_of(run_dir: Path, actor: str) -> Path:

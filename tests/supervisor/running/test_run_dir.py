@@ -131,3 +131,20 @@ def test_the_directory_is_found_by_option_then_variable_then_default() -> None:
     assert find_run_dir(None, environment) == Path("/by/variable")
     assert find_run_dir(None, {"XDG_RUNTIME_DIR": "/run/user/5"}) == Path("/run/user/5/upbitd")
     assert find_run_dir(None, {}) == Path.home() / ".local/state/upbitd/run"
+
+
+def test_a_relative_runtime_directory_is_ignored() -> None:
+    assert find_run_dir(None, {"XDG_RUNTIME_DIR": "run/user"}) == find_run_dir(None, {})
+
+
+def test_a_home_that_is_not_there_is_a_problem_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    advice = "name another by --run-dir or UPBITD_RUN_DIR"
+    for given in (("~nosuch/x", {}), (None, {"UPBITD_RUN_DIR": "~nosuch/x"})):
+        with pytest.raises(SettingsError, match=f"^run directory ~nosuch/x: no such home; {advice}$"):
+            find_run_dir(*given)
+    # As for a user of a container that passwd does not know.
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    with pytest.raises(SettingsError, match=f"^this user has no home for the run directory; {advice}$"):
+        find_run_dir(None, {})
+    assert find_run_dir(None, {"XDG_RUNTIME_DIR": "/run/user/5"}) == Path("/run/user/5/upbitd")
