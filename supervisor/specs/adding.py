@@ -1,13 +1,13 @@
 """Children and groups that are added to a running tree: checked like those of the settings file."""
 
-import tomllib
-
 import msgspec
 
+from supervisor.specs.problems import SettingsProblems
 from supervisor.specs.reading import check_entries, check_shape, read_groups_and_children
 from supervisor.specs.rules import check_rules
-from supervisor.specs.settings import Settings, SettingsProblems, with_shared
+from supervisor.specs.settings import Settings, with_shared
 from supervisor.specs.spec import ROOT, ChildSpec, GroupSpec, TreeSpec
+from supervisor.specs.toml_text import parse_toml
 
 
 def add_to(running: Settings, text: str, *, group: str = ROOT) -> Settings:
@@ -21,10 +21,7 @@ def add_to(running: Settings, text: str, *, group: str = ROOT) -> Settings:
     Raises:
         SettingsProblems: something in the text cannot be used, or does not fit the tree.
     """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsProblems([f"not TOML: {error}"]) from error
+    tables = parse_toml(text)
     problems = check_shape(tables) + [
         f"{name}: only [[child]] and [[group]] can be added; change the settings file and reload for others"
         for name in tables

@@ -5,14 +5,15 @@ table is `supervisor`, a shared table, or the name of a child or group; for a ch
 its own table.
 """
 
-import tomllib
 from collections.abc import Collection, Iterable, Mapping, MutableMapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from actors.runtime.settings.problems import suggestion
+from supervisor.specs.problems import SettingsProblems
 from supervisor.specs.spec import ChildSpec
+from supervisor.specs.toml_text import MAX_DEPTH, NotToml, Tables, parse_toml
 from supervisor.specs.utf_8 import is_utf_8, spell_bytes
 
 PREFIX: Final = "UPBITD_"
@@ -28,8 +29,6 @@ NEITHER_SETTING_NOR_SECRET: Final = frozenset({"UPBITD_RUN_DIR", "UPBITD_TREE", 
 RESERVED_VARIABLES: Final = NEITHER_SETTING_NOR_SECRET | ACCOUNT_VARIABLES
 
 _SPEC_KEYS: Final = frozenset(field.name for field in msgspec.structs.fields(ChildSpec))
-
-Tables = dict[str, Any]
 
 Path = tuple[str | int, ...]
 """The names on the way to a table or a key, as in `Places`: `("child", 2, "settings", "markets")`."""
@@ -130,6 +129,14 @@ def _apply(tables: Tables, text: str, where: str, problems: list[str], origins: 
     if not equals or not keys or not all([table_name, *keys]):
         problems.append(f"{where}: expected table.key=value")
         return
+    if len(keys) > MAX_DEPTH:
+        problems.append(f"{where}: more than {MAX_DEPTH} names within one another")
+        return
+    try:
+        parsed = parse_value(value, where)
+    except SettingsProblems as error:
+        problems += error.lines
+        return
     is_new = table_name not in tables
     place = _place_of(tables, table_name, keys[0], where, problems)
     if place is None:
@@ -143,7 +150,7 @@ def _apply(tables: Tables, text: str, where: str, problems: list[str], origins: 
             problems.append(f"{where}: {key} is not a table")
             return
         table = inner
-    table[keys[-1]] = parse_value(value)
+    table[keys[-1]] = parsed
     origins.note((*path, *keys), where)
 
 
@@ -180,9 +187,13 @@ def _by_name(tables: Iterable[Tables]) -> dict[str, Tables]:
     return {table["name"]: table for table in tables if isinstance(table.get("name"), str)}
 
 
-def parse_value(text: str) -> object:
-    """Read a value as TOML (`5`, `true`, `["KRW-BTC"]`), or take it as it is when it is none."""
+def parse_value(text: str, where: str = "") -> object:
+    """Read a value as TOML (`5`, `true`, `["KRW-BTC"]`), or take it as it is when it is none.
+
+    Raises:
+        SettingsProblems: it is TOML that cannot be used, told as a problem of `where`.
+    """
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}", where)["value"]
+    except NotToml:
         return text

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from actors.runtime.settings.hiding import hidden
 from protocols.secrecy import MASK, is_secret
-from supervisor.specs.settings import Settings, SettingsProblems
+from supervisor.specs.problems import SettingsProblems
+from supervisor.specs.settings import Settings
 from supervisor.specs.spec import ADJUSTABLE, ChildSpec, GroupSpec, SupervisorFlags
 
 NEXT_START: Final = frozenset(

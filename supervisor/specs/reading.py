@@ -8,8 +8,9 @@ from actors.runtime.settings.check import CheckAnswer, CheckRequest, ChildToChec
 from actors.runtime.settings.problems import find_problems
 from actors.runtime.times import ordinal
 from supervisor.specs.checking import ask_check
-from supervisor.specs.overrides import PREFIX, Tables
+from supervisor.specs.overrides import PREFIX
 from supervisor.specs.spec import RESERVED_NAMES, ChildSpec, GroupSpec, SupervisorFlags
+from supervisor.specs.toml_text import Tables
 
 
 def check_shape(tables: Tables) -> list[str]:

@@ -6,20 +6,20 @@ order), and shared tables such as `[exchange]`, which go to each child whose set
 
 import os
 import stat
-import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from protocols.errors import SettingsError
 from supervisor.specs.layout import Layout
-from supervisor.specs.overrides import ACCOUNT_VARIABLES, Origins, Tables, apply_overrides
+from supervisor.specs.overrides import ACCOUNT_VARIABLES, Origins, apply_overrides
 from supervisor.specs.places import Places
+from supervisor.specs.problems import SettingsProblems
 from supervisor.specs.reading import check_entries, check_shape, place, read_groups_and_children, secret_names
 from supervisor.specs.rules import check_rules
 from supervisor.specs.spec import ROOT, ChildSpec, GroupSpec, SupervisorFlags, TreeSpec
+from supervisor.specs.toml_text import Tables, parse_toml
 from supervisor.specs.utf_8 import is_utf_8, spell_bytes
 
 NOT_SHARED: Final = frozenset({"supervisor", "child", "group"})
@@ -96,18 +96,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return {name: self.secrets[name] for name in spec.secrets if name in self.secrets}
 
 
-class SettingsProblems(SettingsError):
-    """Everything that is wrong with the settings, one line each.
-
-    Attributes:
-        lines: the problems, each with its place.
-    """
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self.lines = tuple(lines)
-        super().__init__("\n".join(self.lines))
-
-
 def default_settings_file() -> Path:
     """Return the settings file that comes with the project."""
     return Path(__file__).resolve().parents[2] / "deploy" / "upbitd.toml"
@@ -132,7 +120,7 @@ def load_settings(
     if not is_utf_8(os.fspath(file)):  # Problems begin with it, in answers and in the log.
         raise SettingsProblems([f"the path of settings file {spell_bytes(os.fspath(file))} is not UTF-8; {_ANOTHER}"])
     text = _read_text(file) if of_start is None else _read_again(file)
-    tables = _parse(text, file)
+    tables = parse_toml(text, file)
     try:
         return settings_from(tables, variables=variables, overrides=overrides, of_start=of_start)
     except SettingsProblems as problems:
@@ -145,9 +133,9 @@ def read_toml(file: Path) -> Tables:
     """Read one settings file.
 
     Raises:
-        SettingsProblems: it is missing, unreadable or not TOML.
+        SettingsProblems: it is missing, unreadable or not TOML that can be used.
     """
-    return _parse(_read_text(file), file)
+    return parse_toml(_read_text(file), file)
 
 
 def _read_again(file: Path) -> str:
@@ -170,13 +158,6 @@ def _read_text(file: Path) -> str:
         raise SettingsProblems([f"{file}: {error.strerror}; {_ANOTHER}"]) from error
     except UnicodeDecodeError as error:
         raise SettingsProblems([f"{file}: not TOML: {error}"]) from error
-
-
-def _parse(text: str, where: object) -> Tables:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsProblems([f"{where}: not TOML: {error}"]) from error
 
 
 def settings_from(

@@ -14,7 +14,7 @@ from protocols.errors import SettingsError, UsageError
 from supervisor.commands.add import MAX_FILE_BYTES
 from supervisor.control.status import TreeStatus
 from supervisor.running.run_dir import RunDir
-from supervisor.specs.settings import SettingsProblems
+from supervisor.specs.problems import SettingsProblems
 from tests.supervisor.commands.own_tree import OwnTree, serving
 from tests.supervisor.views.statuses import child, ended, group, tree
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.commands.run import settings_reader
-from supervisor.specs.settings import SettingsProblems
+from supervisor.specs.problems import SettingsProblems
 from tests.tree.running_tree import children
 
 SECRET = "SECRETfedcba9876543210"

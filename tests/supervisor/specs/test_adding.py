@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from supervisor.specs.adding import add_to
-from supervisor.specs.settings import Settings, SettingsProblems
+from supervisor.specs.problems import SettingsProblems
+from supervisor.specs.settings import Settings
 from supervisor.specs.spec import ChildSpec, GroupSpec, SupervisorFlags, TreeSpec
 
 IDLE = "tests.tree.sample_actors:idle"

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from supervisor.specs.layout import Layout
 from supervisor.specs.plan import LONGEST_VALUE, NEXT_START, Change, Plan, make_plan
-from supervisor.specs.settings import Settings, SettingsProblems
+from supervisor.specs.problems import SettingsProblems
+from supervisor.specs.settings import Settings
 from supervisor.specs.spec import ADJUSTABLE, ROOT, ChildSpec, GroupSpec, SupervisorFlags, TreeSpec
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from supervisor.specs.adding import add_to
-from supervisor.specs.settings import Settings, SettingsProblems, load_settings, settings_from
+from supervisor.specs.problems import SettingsProblems
+from supervisor.specs.settings import Settings, load_settings, settings_from
 
 IDLE = "tests.tree.sample_actors:idle"
 CONFIGURED = "tests.tree.sample_actors:configured"

@@ -5,12 +5,8 @@ from pathlib import Path
 import pytest
 
 from supervisor.specs.overrides import parse_value, take_environment
-from supervisor.specs.settings import (
-    Settings,
-    SettingsProblems,
-    load_settings,
-    settings_from,
-)
+from supervisor.specs.problems import SettingsProblems
+from supervisor.specs.settings import Settings, load_settings, settings_from
 
 IDLE = "tests.tree.sample_actors:idle"
 CONFIGURED = "tests.tree.sample_actors:configured"
