@@ -48,7 +48,7 @@ def run(
     directory = find_run_dir(run_dir, os.environ)
     with _closing(take_notifier(os.environ)) as notify:
         reread = settings_reader(file, overrides)
-        settings = reread()
+        settings = reread(None)
         opened = open_run_dir(directory)
         with opened.locked(), stacks_on_request():
             opened.remove_stale_sockets()
@@ -62,19 +62,20 @@ def run(
     return exit_code_of(end)
 
 
-def settings_reader(file: str | None, overrides: tuple[str, ...]) -> Callable[[], Settings]:
+def settings_reader(file: str | None, overrides: tuple[str, ...]) -> Callable[[Settings | None], Settings]:
     """Take the variables out of the environment; return what reads the settings, now and for each reload.
 
-    The file is read anew each time; variables and overrides are those of the start, and so are the secrets.
+    The file is read anew each time; variables and overrides are those of the start, and so are the secrets. What
+    reads them takes those of the running tree: what was added to it stays.
     """
     variables = take_variables()
     path = Path(file).absolute() if file else default_settings_file()
     extend_import_path(path)
     of_start: Settings | None = None
 
-    def read() -> Settings:
+    def read(running: Settings | None) -> Settings:
         nonlocal of_start
-        settings = load_settings(path, variables=variables, overrides=overrides, of_start=of_start)
+        settings = load_settings(path, variables=variables, overrides=overrides, of_start=of_start, running=running)
         of_start = of_start or settings
         return settings
 

@@ -46,7 +46,8 @@ class Operator:
 
     Args:
         tree: the running one.
-        reread: reads its settings anew; None when there is nothing to read.
+        reread: reads its settings anew, with what was added to those that it is given; None when there is nothing to
+            read.
         notify: hears about reloads; None when there is no service manager.
 
     Attributes:
@@ -54,7 +55,9 @@ class Operator:
         orders_refused: counted by who takes them.
     """
 
-    def __init__(self, tree: Tree, reread: Callable[[], Settings] | None, notify: Notifier | None = None) -> None:
+    def __init__(
+        self, tree: Tree, reread: Callable[[Settings], Settings] | None, notify: Notifier | None = None
+    ) -> None:
         self.tree = tree
         self.orders_refused = 0
         self._reread = reread
@@ -269,11 +272,11 @@ class Operator:
         return [self._machine.member(name) for name in names]
 
     async def _read_again(self) -> tuple[Settings, Plan]:
-        if self._reread is None:
+        reread, running = self._reread, self.tree.settings
+        if reread is None:
             raise UsageError("this tree was not started from a settings file, so there is nothing to read again")
-        settings = await self._checked(self._reread)
-        running = self.tree.settings
-        return settings.with_added_of(running), make_plan(running, settings)
+        settings = await self._checked(lambda: reread(running))
+        return settings, make_plan(running, settings)
 
     async def _checked(self, read: Callable[[], T]) -> T:
         """Read settings in a thread: the check imports every actor, in a process of its own, and takes a second."""

@@ -31,7 +31,7 @@ async def run_tree(
     *,
     records: Records,
     stop: trio.Event,
-    reread: Callable[[], Settings] | None = None,
+    reread: Callable[[Settings], Settings] | None = None,
     notify: Notifier | None = None,
     spawner: Spawner | None = None,
     task_status: trio.TaskStatus[Operator] = trio.TASK_STATUS_IGNORED,
@@ -46,7 +46,8 @@ async def run_tree(
         run_dir: held by this process.
         records: open ones.
         stop: set from outside to stop the tree.
-        reread: reads the settings anew for `reload`; None when there is nothing to read.
+        reread: reads the settings anew for `reload`, with what was added to those that it is given; None when there is
+            nothing to read.
         notify: the service manager; None when there is none.
         spawner: how processes are made; by default as the settings say.
         task_status: gets the operator's end.

@@ -53,4 +53,9 @@ def add_to(running: Settings, text: str, *, group: str = ROOT) -> Settings:
     broken = [f"{kind} {name}.{problem}" for kind, name, problem in rules if (kind, name, problem) not in before]
     if broken:
         raise SettingsProblems(broken)
-    return msgspec.structs.replace(running, tree=whole, added=running.added | {str(name) for name in names})
+    return msgspec.structs.replace(
+        running,
+        tree=whole,
+        added=running.added | {str(name) for name in names},
+        takes=running.takes | {name: tuple(tables) for name, tables in answer.takes.items()},
+    )

@@ -60,13 +60,9 @@ class Plan(Struct, frozen=True):
 def make_plan(old: Settings, new: Settings) -> Plan:
     """Compare two settings of one tree.
 
-    Children and groups that were added while the tree ran stay, unless the new settings have one of the same name, or
-    their group goes.
-
     Raises:
         SettingsProblems: a name is a child's in the one and a group's in the other.
     """
-    new = new.with_added_of(old)
     before, after = _specs(old), _specs(new)
     changed_kind = [name for name in after if name in before and type(before[name]) is not type(after[name])]
     if changed_kind:

@@ -16,9 +16,10 @@ from supervisor.specs.layout import Layout
 from supervisor.specs.overrides import ACCOUNT_VARIABLES, Origins, apply_overrides
 from supervisor.specs.places import Places
 from supervisor.specs.problems import SettingsProblems
-from supervisor.specs.reading import check_entries, check_shape, place, read_groups_and_children, secret_names
+from supervisor.specs.reading import check_entries, check_shape, read_groups_and_children, secret_names
 from supervisor.specs.rules import check_rules
 from supervisor.specs.spec import ROOT, ChildSpec, GroupSpec, SupervisorFlags, TreeSpec
+from supervisor.specs.telling import path_of, tell_added, with_place
 from supervisor.specs.toml_text import Tables, parse_toml
 from supervisor.specs.utf_8 import is_utf_8, spell_bytes
 
@@ -37,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         shared: the shared tables, for children that are added later.
         preload: modules of the children that a fork server may import.
         added: names of children and groups that are not of the file but were added while the tree ran.
+        takes: by the name of an added child, the shared tables within its `settings`; the rest is its own.
     """
 
     tree: TreeSpec
@@ -44,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shared: dict[str, Any] = {}
     preload: tuple[str, ...] = ()
     added: frozenset[str] = frozenset()
+    takes: dict[str, tuple[str, ...]] = {}
 
     def __repr__(self) -> str:
         names = ", ".join(child.name for child in self.children)
@@ -64,19 +67,49 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """All groups."""
         return self.tree.groups
 
-    def with_added_of(self, running: "Settings") -> "Settings":
-        """Return these settings with what was added to a running tree, but what has lost its name or its group."""
-        known = {group.name for group in self.groups} | {ROOT}
-        added = running.added - known - {child.name for child in self.children}
-        groups = [group for group in running.groups if group.name in added]
-        while gone := {group.name for group in groups if group.group not in known | {other.name for other in groups}}:
-            groups = [group for group in groups if group.name not in gone]
-        known |= {group.name for group in groups}
-        children = [child for child in running.children if child.name in added and child.group in known]
+    def added_beside(
+        self, children: Collection[str], groups: Collection[str]
+    ) -> tuple[tuple[ChildSpec, ...], tuple[GroupSpec, ...]]:
+        """Return what was added but what loses its name or its group to others; children with their own tables alone.
+
+        Args:
+            children: names of those that are to be there besides.
+            groups: as for children.
+        """
+        known = {*groups, ROOT}
+        added = self.added - known - set(children)
+        staying = [group for group in self.groups if group.name in added]
+        while gone := {group.name for group in staying if group.group not in known | {other.name for other in staying}}:
+            staying = [group for group in staying if group.name not in gone]
+        known |= {group.name for group in staying}
+        own = [self._own(child) for child in self.children if child.name in added and child.group in known]
+        return tuple(own), tuple(staying)
+
+    def _own(self, child: ChildSpec) -> ChildSpec:
+        taken = self.takes.get(child.name, ())
+        own = {key: value for key, value in child.settings.items() if key not in taken}
+        return msgspec.structs.replace(child, settings=own)
+
+    def with_added_of(self, running: "Settings", takes: Mapping[str, Iterable[str]]) -> "Settings":
+        """Return these settings with what was added to a running tree and stays beside them.
+
+        Args:
+            running: of that tree.
+            takes: by the name of a child, the shared tables that it takes of these settings.
+        """
+        own, groups = running.added_beside(
+            [child.name for child in self.children], [group.name for group in self.groups]
+        )
+        children = [with_shared(child, self.shared, takes) for child in own]
         tree = msgspec.structs.replace(self.tree, children=(*self.children, *children), groups=(*self.groups, *groups))
-        kept = frozenset(child.name for child in children) | {group.name for group in groups}
         secrets = {name: value for child in children for name, value in running.secrets_of(child).items()}
-        return msgspec.structs.replace(self, tree=tree, added=kept, secrets={**secrets, **self.secrets})
+        return msgspec.structs.replace(
+            self,
+            tree=tree,
+            added=frozenset({child.name for child in children} | {group.name for group in groups}),
+            takes={child.name: tuple(takes.get(child.name, ())) for child in children},
+            secrets={**secrets, **self.secrets},
+        )
 
     def without(self, name: str) -> "Settings":
         """Return these settings without a child, or without a group and all that belongs to it."""
@@ -86,7 +119,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             children=tuple(child for child in self.children if child.name not in gone),
             groups=tuple(group for group in self.groups if group.name not in gone),
         )
-        return msgspec.structs.replace(self, tree=tree, added=self.added - gone)
+        takes = {child: tables for child, tables in self.takes.items() if child not in gone}
+        return msgspec.structs.replace(self, tree=tree, added=self.added - gone, takes=takes)
 
     def _has_group(self, name: str) -> bool:
         return any(group.name == name for group in self.groups)
@@ -102,7 +136,12 @@ def default_settings_file() -> Path:
 
 
 def load_settings(
-    file: Path, *, variables: Mapping[str, str], overrides: Iterable[str] = (), of_start: Settings | None = None
+    file: Path,
+    *,
+    variables: Mapping[str, str],
+    overrides: Iterable[str] = (),
+    of_start: Settings | None = None,
+    running: Settings | None = None,
 ) -> Settings:
     """Read, override and check the settings.
 
@@ -113,6 +152,7 @@ def load_settings(
         of_start: what the running supervisor read at its start, with the same variables and options; a variable or
             option that belongs to nobody now is left aside, and the file must be a regular one. None at the start,
             which may read a pipe.
+        running: of the tree as it is: what was added to it is checked along, and goes on beside what the file has.
 
     Raises:
         SettingsProblems: with all problems that were found, each with its place in the file.
@@ -122,10 +162,10 @@ def load_settings(
     text = _read_text(file) if of_start is None else _read_again(file)
     tables = parse_toml(text, file)
     try:
-        return settings_from(tables, variables=variables, overrides=overrides, of_start=of_start)
+        return settings_from(tables, variables=variables, overrides=overrides, of_start=of_start, running=running)
     except SettingsProblems as problems:
         places = Places(text)
-        lines = [_with_place(line, file, places, tables) for line in problems.lines]
+        lines = [with_place(line, file, places, tables) for line in problems.lines]
         raise SettingsProblems(lines) from None
 
 
@@ -166,19 +206,22 @@ def settings_from(
     variables: Mapping[str, str],
     overrides: Iterable[str] = (),
     of_start: Settings | None = None,
+    running: Settings | None = None,
 ) -> Settings:
     """Build settings from tables in memory, in the form of the file; checked like a file.
 
     Raises:
         SettingsProblems: with all problems that were found. One of a setting that was overridden begins with the
-            variable or option that did it.
+            variable or option that did it; one of what was added to the running tree says how to be rid of that.
     """
     origins = Origins(is_start=of_start is None)
     known: Collection[str] = () if of_start is None else of_start.secrets
     try:
-        return _checked(tables, variables, overrides, known, origins)
+        return _checked(tables, variables, overrides, known, origins=origins, running=running)
     except SettingsProblems as problems:
-        raise SettingsProblems([origins.tell(line, _path_of(line, tables)) for line in problems.lines]) from None
+        added = frozenset[str]() if running is None else running.added
+        lines = [(tell_added(line, added - _names(tables)), path_of(line, tables)) for line in problems.lines]
+        raise SettingsProblems(origins.tell(line, path) for line, path in lines) from None
 
 
 def _checked(
@@ -186,7 +229,9 @@ def _checked(
     variables: Mapping[str, str],
     overrides: Iterable[str],
     known_secrets: Collection[str],
+    *,
     origins: Origins,
+    running: Settings | None,
 ) -> Settings:
     problems = check_shape(tables)
     if problems:
@@ -196,7 +241,7 @@ def _checked(
     shared = {name: table for name, table in tables.items() if name not in NOT_SHARED}
     problems += read_groups_and_children(tables)
     answer = check_entries(
-        tables["child"],
+        [*tables["child"], *_added_tables(tables, running)],
         shared,
         preload=tables.get("supervisor", {}).get("preload", ()),
         spare_tables=() if origins.is_start else origins.whole_tables(),
@@ -206,12 +251,42 @@ def _checked(
     flags = msgspec.convert(tables.get("supervisor", {}), SupervisorFlags)
     groups = tuple(msgspec.convert(group, GroupSpec) for group in tables.get("group", []))
     children = tuple(with_shared(msgspec.convert(child, ChildSpec), shared, answer.takes) for child in tables["child"])
-    broken = [_spell(*problem) for problem in check_rules(flags, children, groups)]
-    if broken:
-        raise SettingsProblems(broken)
     secrets = {name: variables[name] for name in sorted(ACCOUNT_VARIABLES | known) if name in variables}
     tree = TreeSpec(flags=flags, children=children, groups=groups)
-    return Settings(tree=tree, secrets=secrets, shared=shared, preload=tuple(answer.preload))
+    settings = Settings(tree=tree, secrets=secrets, shared=shared, preload=tuple(answer.preload))
+    return _fit_together(settings, running, answer.takes)
+
+
+def _fit_together(settings: Settings, running: Settings | None, takes: Mapping[str, Iterable[str]]) -> Settings:
+    """Return settings with what was added to the running tree, once the rules hold for them without and with it."""
+    whole = settings if running is None else settings.with_added_of(running, takes)
+    # The file has to do without, too: the next start has nothing else.
+    broken = _broken_rules(settings)
+    # What the running tree breaks already, as an added group whose last member was removed, does not stand in the way.
+    known = {*broken, *(() if running is None else _broken_rules(running))}
+    broken += [problem for problem in _broken_rules(whole) if problem not in known]
+    if broken:
+        raise SettingsProblems(broken)
+    return whole
+
+
+def _added_tables(tables: Tables, running: Settings | None) -> list[Tables]:
+    """Return what the check has to know of added children that stay beside those of the tables."""
+    if running is None:
+        return []
+    children, _groups = running.added_beside(_names(tables, "child"), _names(tables, "group"))
+    return [{"name": child.name, "start": child.start, "settings": child.settings} for child in children]
+
+
+def _names(tables: Tables, *kinds: str) -> set[str]:
+    """Return the names of children and groups as far as they can be read, whatever is wrong with the tables."""
+    lists = [tables.get(kind, []) for kind in kinds or ("child", "group")]
+    found = [table.get("name") for rows in lists if isinstance(rows, list) for table in rows if isinstance(table, dict)]
+    return {name for name in found if isinstance(name, str)}
+
+
+def _broken_rules(settings: Settings) -> list[str]:
+    return [_spell(*problem) for problem in check_rules(settings.flags, settings.children, settings.groups)]
 
 
 def with_shared(child: ChildSpec, shared: Tables, takes: Mapping[str, Iterable[str]]) -> ChildSpec:
@@ -222,32 +297,3 @@ def with_shared(child: ChildSpec, shared: Tables, takes: Mapping[str, Iterable[s
 
 def _spell(kind: str, name: str, problem: str) -> str:
     return f"{kind} {name}.{problem}" if name else f"{kind}.{problem}"
-
-
-def _with_place(line: str, file: Path, places: Places, tables: Tables) -> str:
-    """Put file and line before a problem that is about something in the file."""
-    if line.startswith(f"{file}:"):
-        return line
-    path = _path_of(line, tables)
-    number = places.line_of(*path)
-    if number is not None:
-        return f"{file}:{number}: {line}"
-    # Without any child there is no line to point at, but only a file can have children.
-    return f"{file}: {line}" if path == ("child",) else line
-
-
-def _path_of(line: str, tables: Tables) -> tuple[str | int, ...]:
-    """Return where in the file a problem is, read off the path that it begins with."""
-    subject = line.partition(":")[0]
-    for kind in ("child", "group"):
-        found = tables.get(kind, [])
-        for index, table in enumerate(found if isinstance(found, list) else []):
-            name = table.get("name") if isinstance(table, dict) else None
-            for prefix in (f"{kind} {name}", str(name)):
-                if subject == prefix or subject.startswith(f"{prefix}."):
-                    keys = [key for key in subject[len(prefix) :].split(".") if key]
-                    inner = keys if keys[:1] and keys[0] in table else ["settings", *keys]
-                    return (kind, index, *inner)
-            if line.startswith(place(index + 1, kind)):
-                return kind, index
-    return tuple(subject.split("."))

@@ -91,6 +91,27 @@ def test_children_are_added_to_a_group_survive_a_reload_and_are_removed(tmp_path
         assert tree.finish() == 0
 
 
+def test_a_reload_brings_an_added_child_what_its_shared_table_says_now(tmp_path: Path) -> None:
+    shared = child("a", "with_shared_table")
+    (tmp_path / "more.toml").write_text(child("late", "with_shared_table"))
+    with running_tree(tmp_path, '[exchange]\nurl = "old"\n' + shared) as tree:
+        tree.wait_for("child_ready", "a")
+        assert tree.ask("add", str(tmp_path / "more.toml")).returncode == 0
+        before = pids(tree)
+        (tmp_path / "upbitd.toml").write_text('[exchange]\nurl = "new"\n' + shared)
+        change = 'settings.exchange.url: "old" -> "new"'
+        assert tree.ask("reload").stdout.splitlines() == [
+            *(f"~ {name} (restart): {change}" for name in ("a", "late")),
+            "= 0 unchanged",
+        ]
+        assert changed(before, pids(tree)) == {"a", "late"}
+        assert tree.ask("reload").stdout == "= 2 unchanged\n"
+        (tmp_path / "upbitd.toml").write_text(child("a"))
+        done = tree.ask("reload")
+        assert (done.returncode, "late.exchange: missing; late was added" in done.stderr) == (2, True)
+        assert tree.finish() == 0
+
+
 def test_what_an_operator_stopped_stays_stopped_until_it_is_started(tmp_path: Path) -> None:
     with running_tree(tmp_path, SETTINGS) as tree:
         tree.wait_for("child_ready", "c")

@@ -60,7 +60,7 @@ class BodilessTree:
     def __init__(self, settings: Settings, run_dir: RunDir, **parts: Any) -> None:
         self.tree = Tree(settings, run_dir, spawner=None, strangers=None, **parts)  # type: ignore[arg-type]
         self.written = settings
-        self.operator = Operator(self.tree, lambda: self.written)
+        self.operator = Operator(self.tree, lambda _running: self.written)
 
     def apply(self, event: str, *args: object) -> None:
         """Report an event to the machine, and carry out what follows."""

@@ -56,7 +56,7 @@ async def test_settings_are_not_read_and_nothing_changes_when_no_thread_can_be_s
 async def test_a_bug_in_reading_settings_is_not_taken_for_a_lack_of_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read() -> Settings:
+    def read(_running: Settings) -> Settings:
         raise RuntimeError("a bug")
 
     async with bodiless_tree(settings_of(child("a")), tmp_path, monkeypatch) as made:
@@ -103,7 +103,7 @@ async def test_the_service_manager_hears_of_each_reload_once(
         made.written = settings_of(*later)
         with manager_at(tmp_path) as manager, closing(Notifier(os.fsencode(manager.address))) as notify:
             notify.tick(is_started=True, is_stopping=False, line="", now_s=0.0)
-            operator = Operator(made.tree, lambda: made.written, notify)
+            operator = Operator(made.tree, lambda _running: made.written, notify)
             async with acting(operator, terminal(had=False, has=False)) as signals:
                 await signals.send(signal.SIGHUP)
                 await wait_all_tasks_blocked()

@@ -28,9 +28,9 @@ def test_the_file_is_read_anew_and_variables_overrides_and_secrets_stay(
     reread = settings_reader("upbitd.toml", ("supervisor.period_s=9.0",))
     assert not any(name.startswith("UPBITD_") for name in os.environ)
     monkeypatch.chdir("/")
-    first = reread()
+    first = reread(None)
     file.write_text(children("idle", "idle", child='secrets = ["UPBITD_ACCESS_KEY"]'))
-    second = reread()
+    second = reread(first)
     assert [len(settings.children) for settings in (first, second)] == [1, 2]
     for settings in (first, second):
         assert (settings.flags.intensity, settings.flags.period_s) == (7, 9.0)
@@ -47,8 +47,8 @@ def test_a_variable_is_unknown_at_the_start_only(tmp_path: Path, monkeypatch: py
     reread = settings_reader(str(file), ())
     for _ in range(2):  # What was refused was no start.
         with pytest.raises(SettingsProblems, match="UPBITD_FOO: unknown variable"):
-            reread()
+            reread(None)
     file.write_text(children("idle", child='secrets = ["UPBITD_FOO"]'))
-    reread()
+    running = reread(None)
     file.write_text(children("idle"))
-    assert reread().children[0].secrets == ()
+    assert reread(running).children[0].secrets == ()

@@ -203,7 +203,7 @@ def test_what_was_added_goes_on_under_settings_that_are_read_again() -> None:
         added=frozenset({"late", "later", "more"}),
         secrets={"UPBITD_X": "of-late", "UPBITD_Y": "of-nobody-now"},
     )
-    after = running(secrets={"UPBITD_Z": "of-the-file"}).with_added_of(before)
+    after = running(secrets={"UPBITD_Z": "of-the-file"}).with_added_of(before, {})
     assert names(after) == (["first", "second", "late", "later"], ["pair", "more"])
     assert after.added == {"late", "later", "more"}
     assert after.secrets == {"UPBITD_X": "of-late", "UPBITD_Z": "of-the-file"}
@@ -211,12 +211,12 @@ def test_what_was_added_goes_on_under_settings_that_are_read_again() -> None:
 
 def test_a_secret_that_was_read_again_wins_over_that_of_an_added_child() -> None:
     before = tree(child("late", secrets=("UPBITD_X",)), added=frozenset({"late"}), secrets={"UPBITD_X": "old"})
-    assert running(secrets={"UPBITD_X": "new"}).with_added_of(before).secrets == {"UPBITD_X": "new"}
+    assert running(secrets={"UPBITD_X": "new"}).with_added_of(before, {}).secrets == {"UPBITD_X": "new"}
 
 
 def test_what_the_file_has_is_not_taken_from_the_running_tree() -> None:
     before = tree(child("first", shutdown_s=1), child("gone"), child("second"), added=frozenset({"second"}))
-    after = running().with_added_of(before)
+    after = running().with_added_of(before, {})
     assert after == running()
 
 
@@ -230,7 +230,7 @@ def test_what_was_added_to_a_group_that_is_gone_goes_with_it_at_any_depth() -> N
         groups=[group("inner", group="middle"), group("middle", group="old"), group("old")],
         added=frozenset({"kept", "lost", "deeper", "inner", "middle"}),
     )
-    after = running().with_added_of(before)
+    after = running().with_added_of(before, {})
     assert names(after) == (["first", "second", "kept"], ["pair"])
     assert after.added == {"kept"}
 
@@ -239,7 +239,7 @@ def test_what_was_added_to_a_group_whose_name_is_a_child_now_has_lost_its_group(
     before = tree(
         child("first"), child("late", group="more"), groups=[group("more")], added=frozenset({"late", "more"})
     )
-    assert names(tree(child("more")).with_added_of(before)) == (["more"], [])
+    assert names(tree(child("more")).with_added_of(before, {})) == (["more"], [])
 
 
 def test_settings_without_a_child_have_everybody_else() -> None:

@@ -293,14 +293,15 @@ def test_a_setting_that_is_no_number_in_both_files_is_no_change() -> None:
 
 def test_what_was_added_while_the_tree_ran_is_kept_by_new_settings_that_do_not_name_it() -> None:
     running = tree(child("a"), child("late", group="more"), groups=[group("more")], added=frozenset({"late", "more"}))
-    plan = make_plan(running, tree(child("a")))
+    plan = make_plan(running, tree(child("a")).with_added_of(running, {}))
     assert is_empty(plan)
     assert sorted(plan.names("keep")) == ["a", "late", "more"]
 
 
 def test_new_settings_win_over_what_was_added_under_the_same_name() -> None:
     running = tree(child("a"), child("late"), added=frozenset({"late"}))
-    assert make_plan(running, tree(child("a"), child("late", shutdown_s=1))).names("adjust") == ["late"]
+    new = tree(child("a"), child("late", shutdown_s=1))
+    assert make_plan(running, new.with_added_of(running, {})).names("adjust") == ["late"]
 
 
 def test_what_was_added_to_a_group_goes_with_it() -> None:
@@ -311,7 +312,7 @@ def test_what_was_added_to_a_group_goes_with_it() -> None:
         groups=[group("pair")],
         added=frozenset({"late"}),
     )
-    assert str(make_plan(running, tree(child("a")))) == "- pair\n= 1 unchanged"
+    assert str(make_plan(running, tree(child("a")).with_added_of(running, {}))) == "- pair\n= 1 unchanged"
 
 
 @st.composite

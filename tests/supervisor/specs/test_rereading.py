@@ -47,7 +47,7 @@ def test_such_a_secret_is_there_for_a_child_that_is_added_later() -> None:
     added = add_to(settings, f'[[child]]\nname = "late"\nstart = "{IDLE}"\nsecrets = ["UPBITD_FOO"]')
     assert added.secrets_of(added.children[-1]) == {"UPBITD_FOO": "value"}
     # And it keeps it over the next reload.
-    again = settings_from(tables(FIRST), variables={"UPBITD_FOO": "value"}, of_start=settings).with_added_of(added)
+    again = settings_from(tables(FIRST), variables={"UPBITD_FOO": "value"}, of_start=settings, running=added)
     assert again.secrets_of(again.children[-1]) == {"UPBITD_FOO": "value"}
 
 
