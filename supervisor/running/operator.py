@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -20,25 +20,17 @@ from supervisor.control.requests import Reached
 from supervisor.control.status import TreeStatus
 from supervisor.machine.actions import Action
 from supervisor.machine.machine import Machine
-from supervisor.machine.members import ChildRecord, Member
-from supervisor.machine.states import State
+from supervisor.machine.members import Member
 from supervisor.records.crash_reports import Ends, Losses
 from supervisor.records.tail import Follower
-from supervisor.running.status_report import state_of
+from supervisor.running.settling import gone, settled
 from supervisor.running.tree import Tree
 from supervisor.service.notify import Notifier
 from supervisor.specs.adding import add_to
 from supervisor.specs.plan import Plan, make_plan
 from supervisor.specs.settings import Settings
-from supervisor.specs.spec import ROOT
 
 T = TypeVar("T")
-
-SECOND_WORD_S: Final = 0.2
-"""A child that cannot work says that it is ready first, for those who wait behind it, and then that it is parked. The
-two are sent one by one, and `private` looks for its keys in between: who ordered it hears what it has come to."""
-
-_ON_ITS_WAY: Final = frozenset({State.STARTING, State.STOPPING})
 
 
 class Operator:
@@ -151,7 +143,7 @@ class Operator:
         member = self._machine.member(name)
         self.tree.apply(self._machine.stop_member(name, now_s=trio.current_time()))
         self._stops[member] = self._stops.get(member, 0) + 1
-        return await self._settled(member)
+        return await settled(self.tree, member)
 
     async def _order(self, verb: str, name: str, order: Callable[..., list[Action]]) -> Reached:
         """Carry out an order in its turn; several equal ones that waited meanwhile are done by the first of them."""
@@ -163,39 +155,11 @@ class Operator:
             if self._machine.has(member) and not is_stopped_since and begun[verb] == before:
                 self.tree.apply(order(name, now_s=trio.current_time()))
                 begun[verb] += 1
-            return await self._settled(member)
+            return await settled(self.tree, member)
 
     def _turn(self, member: Member) -> trio.Lock:
         """Return what orders on the same member wait for."""
         return self._turns.setdefault(member, trio.Lock())
-
-    async def _settled(self, member: Member) -> Reached:
-        """Wait until a member is no longer on its way, or the tree stops; return its state then."""
-        while not self._machine.is_stopping:
-            if not self._machine.has(member):
-                return Reached("removed")
-            if not self._is_on_its_way(member):
-                state, believed_s = _state_of(member), _believed_s(member)
-                if state is not State.READY or trio.current_time() >= believed_s:
-                    return Reached(state.value, member.reason)
-                with trio.move_on_at(believed_s):
-                    await self.tree.wait_changed()
-                continue
-            await self.tree.wait_changed()
-        return Reached("stopping")
-
-    def _is_on_its_way(self, member: Member) -> bool:
-        """Whether something is being done that the state of a member still waits for.
-
-        One that waits for a sibling that is parked may wait for ever, and is settled as far as anybody can tell.
-        """
-        if member.state in _ON_ITS_WAY:
-            return True
-        if member.state is State.PENDING:
-            return any(child.state in _ON_ITS_WAY for child in self._machine.children.values())
-        group = member.spec.group
-        waits_for_group = member.state is State.STOPPED and not member.is_held and group != ROOT
-        return waits_for_group and self._is_on_its_way(self._machine.member(group))
 
     async def add(self, text: str, group: str) -> list[str]:
         """Add the children and groups of a TOML text; return their names once they are settled.
@@ -211,7 +175,7 @@ class Operator:
             plan = make_plan(before, settings)
             added = await self._follow(settings, plan)
         for member in added:
-            await self._settled(member)
+            await settled(self.tree, member)
         return plan.names("add")
 
     async def remove(self, name: str) -> None:
@@ -222,7 +186,7 @@ class Operator:
                 if self._machine.has(member):  # Else somebody else has removed it while this waited.
                     self.tree.settings = self.tree.settings.without(name)
                     self.tree.apply(self._machine.remove(name, now_s=trio.current_time()))
-            await self._gone(member)
+            await gone(self.tree, member)
 
     async def plan(self) -> Plan:
         """Read the settings again and say what `reload` would change.
@@ -251,9 +215,9 @@ class Operator:
             removed = self._members(plan.names("remove"))
             started = await self._follow(settings, plan)
         for member in removed:
-            await self._gone(member)
+            await gone(self.tree, member)
         for member in started:
-            await self._settled(member)
+            await settled(self.tree, member)
         return plan
 
     async def _follow(self, settings: Settings, plan: Plan) -> list[Member]:
@@ -262,11 +226,6 @@ class Operator:
             await self.tree.wait_changed()
         self.tree.follow_plan(settings, plan)
         return self._members(plan.names("add", "restart"))
-
-    async def _gone(self, member: Member) -> None:
-        """Wait until a member that was removed is no longer there, or the tree stops."""
-        while self._machine.has(member) and not self._machine.is_stopping:
-            await self.tree.wait_changed()
 
     def _members(self, names: list[str]) -> list[Member]:
         return [self._machine.member(name) for name in names]
@@ -284,15 +243,6 @@ class Operator:
             return await _in_thread(read)
         finally:
             self.tree.children.sweep()  # What an import has left behind.
-
-
-def _state_of(member: Member) -> State:
-    return state_of(member) if isinstance(member, ChildRecord) else member.state
-
-
-def _believed_s(member: Member) -> float:
-    """Return when a member that says it is ready is believed."""
-    return member.state_since_s + (SECOND_WORD_S if isinstance(member, ChildRecord) else 0.0)
 
 
 async def _in_thread(read: Callable[[], T], what: str = "the settings") -> T:

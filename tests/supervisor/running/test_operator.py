@@ -18,6 +18,7 @@ from supervisor.machine.core import UnknownChild
 from supervisor.records.crash_reports import CrashReports, Ends
 from supervisor.running import operator as operator_module
 from supervisor.running.operator import Operator
+from supervisor.running.settling import SECOND_WORD_S
 from supervisor.service.notify import Notifier
 from supervisor.specs.settings import Settings
 from supervisor.specs.spec import ChildSpec, GroupSpec
@@ -329,7 +330,7 @@ async def test_a_child_that_is_parked_right_after_it_was_ready_is_not_called_rea
                 await wait_all_tasks_blocked()
                 made.apply("exited", "a", NORMAL)
                 made.apply("ready", "a")
-                await trio.sleep(operator_module.SECOND_WORD_S / 2)
+                await trio.sleep(SECOND_WORD_S / 2)
                 made.apply("ready", "b")  # Something else that changes is no second word.
                 if reason:
                     made.tree.apply(made.tree.machine.waits("a", reason))
