@@ -113,7 +113,7 @@ def _read_keys(path: Path) -> Keys:
             content = tomllib.load(file)
     except OSError as error:
         raise AuthenticationError(f"keys file {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # No TOML, no UTF-8, too long a number.
         # The parser's own message quotes the line, and the line may hold a key.
         raise AuthenticationError(
             f'keys file {path} is not TOML; write access_key = "..." and secret_key = "..."'

@@ -268,7 +268,11 @@ def _connect_patiently(connection: socket.socket, control_socket: Path) -> None:
 def _send(connection: socket.socket, command: Command) -> None:
     """Send a request; when the supervisor has gone meanwhile, the answer that is missing tells it."""
     try:
-        connection.sendall(_encode(command) + b"\n")
+        request = _encode(command) + b"\n"
+    except UnicodeEncodeError:
+        raise BadInput("what was given is not UTF-8, so nothing in the tree can have that name") from None
+    try:
+        connection.sendall(request)
     except TimeoutError as error:
         raise SupervisorUnreachable("the supervisor takes no requests: it is stopped, or hangs") from error
     except OSError:

@@ -53,6 +53,7 @@ def test_a_file_open_to_others_is_refused_with_the_command_that_mends_it(tmp_pat
     [
         (f"access_key = {SECRET}", "is not TOML"),
         (f'secret_key = "{SECRET}"\naccess_key = ' + "[" * 10_000, "is not TOML"),
+        (f'secret_key = "{SECRET}"\naccess_key = ' + "1" * 5_000, "is not TOML"),
         (f'secret_key = "{SECRET}"', "must hold access_key and secret_key"),
         (f'access_key = ""\nsecret_key = "{SECRET}"', "must hold access_key and secret_key"),
         (f'access_key = 7\nsecret_key = "{SECRET}"', "must hold access_key and secret_key"),

@@ -94,6 +94,8 @@ async def test_commands_are_answered(run_dir: RunDir) -> None:
         await in_thread(run_dir, Command("stop"))
         with pytest.raises(UnknownName, match="no child named 'b'"):
             await in_thread(run_dir, Command("restart", "b"))
+        with pytest.raises(BadInput, match="is not UTF-8, so nothing in the tree can have that name"):
+            await in_thread(run_dir, Command("restart", "\udcff"))
         with pytest.raises(BadInput, match="unknown verb 'dance'; known: status, why, "):
             await in_thread(run_dir, Command("dance"))
     assert tree.asked == ["status", "restart", "restarted", "stop"]
