@@ -62,6 +62,12 @@ async def busy_loop(actor: Any) -> None:
         pass
 
 
+async def never_turns(actor: Any) -> None:
+    """Block before anything else of this process has had a turn."""
+    actor.ready()
+    time.sleep(30)  # noqa: ASYNC251 - the point of this actor
+
+
 async def never_ready(actor: Any) -> None:
     await trio.sleep_forever()
 

@@ -27,6 +27,7 @@ def told_by_why(tree: RunningTree, name: str) -> str:
     [
         ("blocked_in_c", "in blocked_in_c"),
         ("busy_loop", "in busy_loop"),
+        ("never_turns", "in never_turns"),
         ("leaves_its_input", "in leaves_its_input"),
     ],
 )

@@ -24,14 +24,14 @@ from actors.runtime.process.control_link import ControlLink, frame_of, send_last
 from actors.runtime.process.counters import Counters
 from actors.runtime.process.heartbeat import Progress, Pulse, run_heartbeat
 from actors.runtime.process.last_words import cut, verdict
-from actors.runtime.process.lifeline import take_no_notice
+from actors.runtime.process.lifeline import arm_dead_man, take_no_notice
 from actors.runtime.process.logs import Redaction, configure_logs, get_logger
 from actors.runtime.process.output import report_uncaught
 from actors.runtime.process.task_stacks import write_tasks
 from actors.runtime.settings.entries import Entry, load_entry
 from protocols.control.black_box import BoxWriter
 from protocols.control.exit_codes import EXIT_OK, EXIT_ORPHANED
-from protocols.control.messages import Failed, Start, Stop
+from protocols.control.messages import Failed, FromChild, Ready, Start, Stop
 from protocols.errors import ConnectionLost, SettingsError
 
 COLLECT_AFTER: Final = 20_000
@@ -134,7 +134,13 @@ def _load(start: Start) -> tuple[Entry, object]:
 
 
 def _actor_of(
-    start: Start, control: ControlLink, redaction: Redaction, counters: Counters, *, progress: Progress, note: Note
+    start: Start,
+    tell: Callable[[FromChild], None],
+    redaction: Redaction,
+    counters: Counters,
+    *,
+    progress: Progress,
+    note: Note,
 ) -> Actor:
     pid = os.getpid()
     return Actor(
@@ -146,7 +152,7 @@ def _actor_of(
         log=get_logger(actor=start.name, pid=pid),
         counters=counters,
         publisher=Publisher(start.name, start.incarnation, counters, note=note),
-        tell=control.tell,
+        tell=tell,
         redaction=redaction,
         progress=progress,
         note=note,
@@ -173,9 +179,17 @@ async def _run_actor(
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
     gc.enable()  # `enter` stopped it for the imports.
     progress = Progress()
-    actor = _actor_of(start, control, redaction, counters, progress=progress, note=note_into(box))
-    listener.setblocking(False)
     pulse = Pulse(box, progress, counters)
+
+    def tell(message: FromChild) -> None:
+        if isinstance(message, Ready):
+            # From now on the loop must turn. It may never have until here: the actor comes before the task that beats.
+            arm_dead_man(start.dead_man_s)
+            pulse.beat(time.monotonic_ns())
+        control.tell(message)
+
+    actor = _actor_of(start, tell, redaction, counters, progress=progress, note=note_into(box))
+    listener.setblocking(False)
     beating = partial(run_heartbeat, pulse, every_s=start.heartbeat_s, dead_man_s=start.dead_man_s)
     work = trio.CancelScope()
 

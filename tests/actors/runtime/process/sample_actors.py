@@ -125,9 +125,20 @@ async def stands_still_in_c(actor: Any) -> None:
     """Hold the interpreter in C for ever."""
     actor.ready()
     await trio.sleep(0.1)  # A schedule: some beats arm the timer.
+    hold_the_interpreter()
+
+
+def hold_the_interpreter() -> None:
+    """Wait for a signal that never comes, in C, as a library does that does not let Python go on."""
     libc, signals = ctypes.PyDLL(None), ctypes.create_string_buffer(128)
     libc.sigaddset(signals, signal.SIGUSR2)
     libc.sigwait(signals, ctypes.byref(ctypes.c_int()))
+
+
+async def stands_still_from_the_first(actor: Any) -> None:
+    """Be ready, and never let the loop turn."""
+    actor.ready()
+    hold_the_interpreter()
 
 
 async def reads_nothing(actor: Any) -> None:

@@ -117,9 +117,10 @@ def test_a_process_without_memory_still_says_its_last_words(tmp_path: Path, acto
         assert "in use_all_memory" in failed.traceback
 
 
-def test_a_loop_that_stands_still_is_ended_by_its_own_timer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("actor", ["stands_still_in_c", "stands_still_from_the_first"])
+def test_a_loop_that_stands_still_is_ended_by_its_own_timer(tmp_path: Path, actor: str) -> None:
     with entered(tmp_path) as process:
-        process.start("stands_still_in_c", dead_man_s=1.0)
+        process.start(actor, dead_man_s=1.0)
         assert process.ended() == -signal.SIGALRM
 
 
