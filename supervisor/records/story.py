@@ -72,7 +72,7 @@ def _state(report: CrashReport) -> str:
     if report.beat_age_s is not None:
         loop = f"its loop turned last {report.beat_age_s:.1f} s before"
     waited = f", input had waited for {report.waited_s:.1f} s" if report.waited_s else ""
-    return f"{report.phase or 'not begun'}; {loop}; {report.consumed:,} inputs consumed{waited}"
+    return f"{report.phase or 'not begun'}; {loop}; {report.consumed:,} inputs consumed by then{waited}"
 
 
 def _inputs(report: CrashReport, count: int) -> Iterator[str]:

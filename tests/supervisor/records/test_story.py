@@ -29,7 +29,7 @@ def test_the_story_of_an_error_is_whole() -> None:
         "private (pid 123, 3rd life) ended 12.0 s ago, after 3 min 4 s: exit code 1",
         "  cause      exit",
         "  said       KeyError: 'KRW-BTC'",
-        "  was        running; its loop turned last 0.4 s before; 52,118 inputs consumed",
+        "  was        running; its loop turned last 0.4 s before; 52,118 inputs consumed by then",
         "  input      ticker/KRW-BTC epoch 17 no. 4210, the newest of 12, 1.500 s before the end",
         "  last input ticker/KRW-BTC epoch 17 no. 4211, 0.020 s before the end",
         "  traceback",
@@ -58,7 +58,10 @@ def test_the_story_of_a_hang_tells_who_ended_it_and_shows_the_stacks() -> None:
     assert lines[1:4] == [
         "  cause      hang (ended by the supervisor: sigkill)",
         "  said       its loop stood still for 10.2 s (limit 10 s)",
-        "  was        running; its loop turned last 10.3 s before; 52,118 inputs consumed, input had waited for 10.1 s",
+        (
+            "  was        running; its loop turned last 10.3 s before; 52,118 inputs consumed by then, "
+            "input had waited for 10.1 s"
+        ),
     ]
     assert lines[4:7] == ["  stacks", "    Current thread 0x7f (most recent call first):", "      File a"]
 
@@ -68,7 +71,7 @@ def test_the_story_of_a_child_that_had_not_begun_says_so() -> None:
     assert story(told) == [
         "private (pid 123, 3rd life) ended 12.0 s ago, after 3 min 4 s: nobody knows how",
         "  cause      not known",
-        "  was        not begun; its loop had not begun to turn; 0 inputs consumed",
+        "  was        not begun; its loop had not begun to turn; 0 inputs consumed by then",
         "  decision   none: it was being stopped",
     ]
 
