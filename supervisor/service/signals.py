@@ -6,8 +6,10 @@ collects what dead children left behind.
 """
 
 import faulthandler
+import fcntl
 import os
 import signal
+import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, Protocol
@@ -65,6 +67,7 @@ def stacks_on_request() -> Iterator[None]:
 
     The service manager's watchdog ends a service by SIGABRT, so what it was doing then is in the log.
     """
+    _let_a_file_append()
     fd = _unblocking_stderr()
     faulthandler.enable(file=fd, all_threads=True)
     faulthandler.register(signal.SIGUSR1, file=fd, all_threads=True, chain=False)
@@ -74,6 +77,17 @@ def stacks_on_request() -> Iterator[None]:
         faulthandler.unregister(signal.SIGUSR1)
         faulthandler.disable()
         os.close(fd)
+
+
+def _let_a_file_append() -> None:
+    """Append to a file that is stderr, as by `2> FILE`, whoever writes there.
+
+    The log would go on where its own last line ended, over the stacks, which come by a descriptor of their own. Whoever
+    started us shares the flag when it writes by the same descriptor, and nobody wants a log written over.
+    """
+    with suppress(OSError):  # We were started without one.
+        if stat.S_ISREG(os.fstat(STDERR_FD).st_mode):
+            fcntl.fcntl(STDERR_FD, fcntl.F_SETFL, fcntl.fcntl(STDERR_FD, fcntl.F_GETFL) | os.O_APPEND)
 
 
 def _unblocking_stderr() -> int:

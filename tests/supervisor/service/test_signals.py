@@ -1,5 +1,6 @@
 """What each signal makes of a running tree."""
 
+import json
 import os
 import pty
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 import trio
@@ -282,6 +284,34 @@ def test_the_stacks_are_shown_on_request_and_the_program_goes_on() -> None:
         assert any("in stuck_here" in line for line in process.stderr)
         assert process.poll() is None
         process.kill()
+
+
+LOGGING = """
+import os, signal
+from supervisor.records.log_writer import LogWriter
+from supervisor.service.signals import stacks_on_request
+
+def dumping():
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+with stacks_on_request():
+    for number in range(3):
+        with LogWriter() as log:
+            log.write(b'{"number": %d, "long": "%s"}\\n' % (number, b"x" * 2000))
+        dumping()
+"""
+
+
+def test_stacks_and_log_do_not_write_over_each_other_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("wb") as file:  # As a shell opens it for `2> FILE`.
+        subprocess.run(
+            [sys.executable, "-c", LOGGING], env=child_environment(), stderr=file, check=True, timeout=LIMIT_S
+        )
+    lines = path.read_text().splitlines()
+    assert [json.loads(line)["number"] for line in lines if line.startswith("{")] == [0, 1, 2]
+    assert sum("most recent call first" in line for line in lines) == 3
+    assert sum(line.endswith("in dumping") for line in lines) == 3
 
 
 def test_a_reader_of_stderr_that_is_stuck_does_not_hold_up_the_stacks() -> None:
