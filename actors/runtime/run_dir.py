@@ -60,18 +60,31 @@ def find_actor(run_dir: Path, actor: str) -> Path:
     """Return the socket of an actor of a running tree.
 
     Raises:
-        SettingsError: no tree runs there, or it has no such actor; the message says what to do.
+        SettingsError: no tree runs there, or it has no such actor, or not its socket; the message says what to do.
     """
     known = actors_in(run_dir)
     # A supervisor that was killed leaves its sockets behind; those of one life need not be those of the next.
     served = [name for name in known if is_served(socket_of(run_dir, name))]
-    if not served:
+    if actor in served:
+        return socket_of(run_dir, actor)
+    # The sockets of the actors do not come back with a run directory that was removed, and the tree runs on.
+    is_running = is_served(run_dir / CONTROL_SOCKET)
+    if not served and not is_running:
         raise SettingsError(
             f"no tree runs in {run_dir}; start one with `upbitd run`, or name its directory with --run-dir"
         )
-    if actor not in served:
-        raise SettingsError(f"no actor {actor!r} in {run_dir}; there are: {', '.join(served)}")
-    return socket_of(run_dir, actor)
+    advice = f"; {when_removed(actor)}" if is_running else ""
+    raise SettingsError(
+        f"no socket of an actor {actor!r} in {run_dir}; there are: {', '.join(served) or 'none'}{advice}"
+    )
+
+
+def when_removed(actor: str) -> str:
+    """Say what to do when a running tree has an actor, but its socket is gone; the end of a message."""
+    return (
+        "if it is in the settings of the tree, its socket or the run directory was removed meanwhile: "
+        f"`upbitd restart {actor}` makes a new one"
+    )
 
 
 def is_served(path: Path) -> bool:

@@ -14,7 +14,7 @@ from actors.client.engine.own_tree import OwnTree
 from actors.client.errors import AuthenticationError, SubscriptionError, WebSocketConnectionError
 from actors.client.wishes import Server
 from actors.runtime.channel.asking import Arguments, ask
-from actors.runtime.run_dir import BORROWED, CONTROL_SOCKET, is_served, socket_of
+from actors.runtime.run_dir import BORROWED, CONTROL_SOCKET, is_served, socket_of, when_removed
 from protocols.backoff import Backoff
 from protocols.errors import UpbitdError
 from protocols.upbit.market_directory import MarketDirectory
@@ -69,13 +69,17 @@ class Place:
         """See that the tree has an actor; one that is starting up may need a moment.
 
         Raises:
-            AuthenticationError, WebSocketConnectionError: it has none; which one says what it would be needed for.
+            AuthenticationError, WebSocketConnectionError: it has none, or not its socket; which one says what it would
+                be needed for.
         """
         with trio.move_on_after(APPEAR_S):
             while not is_served(socket_of(self.run_dir, server)):  # noqa: ASYNC110 - nobody tells when it appears
                 await trio.sleep(LOOK_S)
             return
-        why = f"the tree in {self.run_dir} has no actor {server!r}; add one to its settings"
+        why = (
+            f"the tree in {self.run_dir} has no socket of an actor {server!r}; add one to its settings, or "
+            f"{when_removed(server)}"
+        )
         raise AuthenticationError(why) if server == "private" else WebSocketConnectionError(why)
 
     async def check_markets(self, name: str, symbols: tuple[str, ...]) -> None:

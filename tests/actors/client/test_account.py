@@ -95,7 +95,10 @@ def lone(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @on_both
 async def test_a_tree_without_the_actor_for_the_account_says_which_one_it_needs(lone: House) -> None:
     async with lone.client() as client:
-        with pytest.raises(AuthenticationError, match=r"has no actor 'private'; add one to its settings"):
+        with pytest.raises(
+            AuthenticationError,
+            match=r"has no socket of an actor 'private'; add one to its settings, or .*`upbitd restart private`",
+        ):
             await client.subscribe_my_order(drop)
         await (await client.subscribe_ticker(BTC, drop)).first_event(30)
         assert client.is_connected()

@@ -20,7 +20,7 @@ def test_an_unknown_actor_is_told_which_there_are(tmp_path: Path) -> None:
     with (
         listen(tmp_path / "public.sock"),
         listen(tmp_path / "private.sock"),
-        pytest.raises(SettingsError, match=r"no actor 'nobody' in .*; there are: private, public$"),
+        pytest.raises(SettingsError, match=r"no socket of an actor 'nobody' in .*; there are: private, public$"),
     ):
         find_actor(tmp_path, "nobody")
 
@@ -28,6 +28,19 @@ def test_an_unknown_actor_is_told_which_there_are(tmp_path: Path) -> None:
 def test_without_a_tree_the_message_says_how_to_start_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="start one with `upbitd run`"):
         find_actor(tmp_path / "missing", "public")
+
+
+@pytest.mark.parametrize(("others", "there"), [((), "none"), (("monitor",), "monitor")])
+def test_a_tree_that_lost_the_socket_of_an_actor_runs_and_the_message_says_how_to_make_a_new_one(
+    tmp_path: Path, others: tuple[str, ...], there: str
+) -> None:
+    with contextlib.ExitStack() as listening:
+        for name in ("control", *others):
+            listening.enter_context(listen(tmp_path / f"{name}.sock"))
+        with pytest.raises(
+            SettingsError, match=rf"'public' in .*; there are: {there}; .* removed .*`upbitd restart public` makes"
+        ):
+            find_actor(tmp_path, "public")
 
 
 def test_sockets_that_a_dead_supervisor_left_are_no_tree(tmp_path: Path) -> None:
