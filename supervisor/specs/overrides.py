@@ -5,6 +5,7 @@ table is `supervisor`, a shared table, or the name of a child or group; for a ch
 its own table.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from typing import Final
 
@@ -29,6 +30,11 @@ NEITHER_SETTING_NOR_SECRET: Final = frozenset({"UPBITD_RUN_DIR", "UPBITD_TREE", 
 RESERVED_VARIABLES: Final = NEITHER_SETTING_NOR_SECRET | ACCOUNT_VARIABLES
 
 _SPEC_KEYS: Final = frozenset(field.name for field in msgspec.structs.fields(ChildSpec))
+
+_QUOTED: Final = re.compile(r"'[^']*'")
+_FIRST_KEY: Final = re.compile(r"\s*(\w+)(?:\[\d+\])?(?::| =)")
+_WORD: Final = re.compile(r"\w+")
+_WITH_VALUE: Final = re.compile(r"([\w.]+) = ")
 
 Path = tuple[str | int, ...]
 """The names on the way to a table or a key, as in `Places`: `("child", 2, "settings", "markets")`."""
@@ -56,13 +62,41 @@ class Origins:
     def tell(self, line: str, path: Path) -> str:
         """Put before a problem the variable or option that the setting at this path comes from, where it has one."""
         keys = tuple(key.partition("[")[0] if isinstance(key, str) else key for key in path)
-        for length in range(len(keys), 0, -1):
-            if where := self._found.get(keys[:length]):
-                advice = "" if where.startswith(_OPTION) else f"; {_AT_VARIABLE}"
-                if advice and not self.is_start:
-                    advice += _ONLY_AT_START
-                return f"{where}: {line}{advice}"
-        return line
+        prefixes = (keys[:length] for length in range(len(keys), 0, -1))
+        where = next((self._found[prefix] for prefix in prefixes if prefix in self._found), None)
+        where = where or self._named_in(line, keys)
+        if where is None:
+            return line
+        advice = "" if where.startswith(_OPTION) else f"; {_AT_VARIABLE}"
+        if advice and not self.is_start:
+            advice += _ONLY_AT_START
+        return f"{where}: {line}{advice}"
+
+    def _named_in(self, line: str, path: Path) -> str | None:
+        """Return what set a key that a problem names behind its own path, as one of a rule between several keys does.
+
+        Of several the last one, which was to win.
+        """
+        # What is quoted is a value, and behind a semicolon is advice.
+        text = _QUOTED.sub("", line.partition(":")[2].partition(";")[0])
+        table = _table_in(path)
+        if path in {table, (*table, "settings")}:
+            first = _FIRST_KEY.match(text)
+            names = [first[1]] if first else _WORD.findall(text)
+        else:
+            names = _WITH_VALUE.findall(text)
+        here = [
+            where
+            for keys, where in self._found.items()
+            if (_table_in(keys) == table and any(key in names for key in keys[len(table) :]))
+            or ".".join(map(str, keys)) in names
+        ]
+        return here[-1] if here else None
+
+
+def _table_in(path: Path) -> Path:
+    """Return the path of the child, group or shared table that something is in."""
+    return path[:2] if path[0] in {"child", "group"} else path[:1]
 
 
 def take_environment(environment: MutableMapping[str, str]) -> dict[str, str]:

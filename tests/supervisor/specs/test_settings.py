@@ -238,6 +238,52 @@ def test_a_problem_of_a_variable_is_told_at_the_variable_and_not_at_a_line_of_th
     assert line.endswith("; change or unset this environment variable")
 
 
+MONITOR = """
+[supervisor]
+backoff_first_s = 2.0
+[[child]]
+name = "monitor"
+start = "actors.consumers.price_monitor:run"
+settings = { hysteresis = 0.005, source = "hysteresis" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ('monitor.markets=["krw-btc"]', "monitor: markets: 'krw-btc' is not a market; "),
+        ("monitor.threshold=0.001", "monitor: hysteresis 0.005 must be less than threshold 0.001"),
+        ("monitor.start=nowhere", "child monitor: start = 'nowhere': "),
+        ("supervisor.backoff_cap_s=1", "supervisor.backoff_first_s: 2 is more than backoff_cap_s = 1"),
+        ("supervisor.heartbeat_s=5", "child monitor.stall_timeout_s: 10 does not fit supervisor.heartbeat_s = 5; "),
+    ],
+)
+def test_a_problem_between_settings_is_told_at_the_override_that_it_names(
+    tmp_path: Path, override: str, told: str
+) -> None:
+    with pytest.raises(SettingsProblems) as caught:
+        load(tmp_path, MONITOR, {"UPBITD_MONITOR__HISTORY": "5"}, (override,))
+    (line,) = (line for line in caught.value.lines if told in line)
+    assert line.startswith(f"--set {override.partition('=')[0]}: {told}")
+
+
+@pytest.mark.parametrize(
+    ("text", "override", "told"),
+    [
+        (MONITOR.replace("{ hy", '{ markets = ["threshold"], hy'), "monitor.threshold=0.1", "monitor: markets: "),
+        (MONITOR.replace("{ hy", "{ thresold = 1, hy"), "monitor.threshold=0.1", "monitor.thresold: unknown setting"),
+        (MONITOR.replace("[[ch", "extra = 1\n[[ch"), "supervisor.intensity=2", "supervisor.extra: unknown setting"),
+    ],
+)
+def test_a_problem_that_only_quotes_or_suggests_a_key_keeps_its_line_of_the_file(
+    tmp_path: Path, text: str, override: str, told: str
+) -> None:
+    with pytest.raises(SettingsProblems) as caught:
+        load(tmp_path, text, {}, (override,))
+    (line,) = caught.value.lines
+    assert re.match(rf"{re.escape(str(tmp_path))}/upbitd.toml:\d+: {told}", line)
+
+
 def test_of_a_setting_that_was_overridden_twice_the_last_place_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsProblems) as caught:
         load(tmp_path, TREE, {"UPBITD_SECOND__CODE": "x"}, ("second.code=y",))
