@@ -86,6 +86,6 @@ def _tell_lost(name: str, lost: Losses, *, is_all: bool) -> None:
 
 
 def _no_report(error: NoSupervisor | SupervisorUnreachable, name: str, known: list[str], tree: RunDir) -> Exception:
-    if not known:
-        return error
+    if not known:  # It may never have been a run directory, so the way to start a tree is told too.
+        return type(error)(f"there are no reports in {tree.crashes}, and {error}")
     return SettingsError(f"no report of {name!r} in {tree.crashes}; there are reports of: {', '.join(known)}")

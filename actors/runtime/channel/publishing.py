@@ -222,7 +222,11 @@ class Publisher:
         handler = self._handlers.get(request.method)
         if handler is None:
             known = ", ".join(sorted(self._handlers)) or "none"
-            return Reply(request.id, f"{self.name} does not answer {request.method!r}; it answers {known}", _NIL)
+            why = (
+                f"{self.name} does not answer {request.method!r}; it answers {known} "
+                "(code of your own adds one by `actor.on_request`)"
+            )
+            return Reply(request.id, why, _NIL)
         result = await handler(request)
         try:
             return Reply(request.id, "", msgspec.Raw(_encode(result)))

@@ -215,7 +215,10 @@ async def test_show_of_an_actor_without_a_state_says_so(tmp_path: Path) -> None:
     async with serving(tmp_path, "mine"):
         done = await upbitd(tmp_path, "show", "mine")
     assert done.returncode == 1
-    assert b"mine does not answer 'state'" in done.stderr
+    assert (
+        b"mine does not answer 'state'; it answers none (code of your own adds one by `actor.on_request`)"
+        in done.stderr
+    )
 
 
 async def test_watch_of_what_the_actor_does_not_serve_ends_with_code_2(tmp_path: Path) -> None:

@@ -195,6 +195,11 @@ def test_no_supervisor_is_one_clear_error(run_dir: RunDir, command: click.Comman
         call_now(command, run_dir, "private")
 
 
+def test_why_without_a_tree_and_without_reports_says_that_there_are_none(run_dir: RunDir) -> None:
+    with pytest.raises(NoSupervisor, match=f"there are no reports in {run_dir.crashes}, and no supervisor runs in "):
+        call_now(why, run_dir, "private")
+
+
 def test_why_answers_for_a_tree_that_does_not_run_any_more(run_dir: RunDir, capsys: Capture) -> None:
     reports = CrashReports(run_dir.crashes, keep=5)
     reports.add(report())
