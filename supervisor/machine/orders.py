@@ -1,5 +1,7 @@
 """What an operator may order: of one child, or of a group with all that belongs to it."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from protocols.errors import UsageError
@@ -49,8 +51,13 @@ class Orders(Endings):
         self._take_down(member, now_s)
         return self._taken()
 
-    def add(self, spec: ChildSpec | GroupSpec, *, now_s: float) -> list[Action]:
-        """Add a member at the end of its group, and start it when that runs.
+    def add(self, spec: ChildSpec | GroupSpec, order: Sequence[str] = (), *, now_s: float) -> list[Action]:
+        """Add a member to its group, and start it when that runs.
+
+        Args:
+            spec: of the new one.
+            order: names of its group as they stand in the settings, itself among them; it comes at the end without.
+            now_s: the monotonic time.
 
         Raises:
             UsageError: the name is taken, the group does not exist, or the tree is stopping.
@@ -59,7 +66,7 @@ class Orders(Endings):
         if spec.name in self.children or spec.name in self.groups:
             raise UsageError(f"there is a child or group named {spec.name!r} already")
         self._check_group(spec)
-        self.layout.add(spec)
+        self.layout.add(spec, order)
         member: Member
         if isinstance(spec, GroupSpec):
             member = self.groups[spec.name] = GroupRecord(spec, self.layout.members[spec.name], self.flags, self._rng)

@@ -38,6 +38,7 @@ from supervisor.running.children import Children
 from supervisor.running.listeners import Listeners
 from supervisor.running.run_dir import RunDir
 from supervisor.running.status_report import describe_tree
+from supervisor.specs.layout import Layout
 from supervisor.specs.plan import Plan
 from supervisor.specs.settings import Settings
 from supervisor.specs.spec import ChildSpec, GroupSpec
@@ -154,12 +155,14 @@ class Tree:
         self.settings = settings
         for secret in settings.secrets.values():
             self.records.redaction.learn(secret)
+        layout = Layout(settings.children, settings.groups)
         for change in plan.changes:
             now_s = trio.current_time()
             if change.kind == "remove":
                 self.apply(self.machine.remove(change.name, now_s=now_s))
             elif change.kind == "add":
-                self.apply(self.machine.add(specs[change.name], now_s=now_s))
+                spec = specs[change.name]
+                self.apply(self.machine.add(spec, layout.members[spec.group], now_s=now_s))
             elif change.name == "supervisor":
                 self.apply(self.machine.set_flags(settings.flags, now_s=now_s))
             elif change.kind in {"restart", "adjust"}:

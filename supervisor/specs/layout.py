@@ -43,10 +43,16 @@ class Layout:
         """Yield every child below a group in start order."""
         return (name for name in self.descendants(group) if name not in self.members)
 
-    def add(self, spec: ChildSpec | GroupSpec) -> None:
-        """Put a new child or group at the end of its group."""
+    def add(self, spec: ChildSpec | GroupSpec, order: Sequence[str] = ()) -> None:
+        """Put a new child or group into its group: at the end, or where it stands among its neighbours.
+
+        Args:
+            spec: of the new one; its group is there.
+            order: names of the group in the order of the settings; there may be others, and some may be missing.
+        """
+        members = self.members[spec.group]
         self.group_of[spec.name] = spec.group
-        self.members[spec.group].append(spec.name)
+        members.insert(_position(spec.name, members, order), spec.name)
         if isinstance(spec, GroupSpec):
             self.members[spec.name] = []
 
@@ -60,3 +66,17 @@ class Layout:
         """Take out a child, or a group that has no members any more."""
         self.members[self.group_of.pop(name)].remove(name)
         self.members.pop(name, None)
+
+
+def _position(name: str, members: Sequence[str], order: Sequence[str]) -> int:
+    """Return where a name belongs: right after the nearest before it in an order, else right before the nearest after.
+
+    Those who are there may stand in another order than this one, and stay so; then one neighbour has to be enough.
+    """
+    if name not in order:
+        return len(members)
+    place = order.index(name)
+    for before in reversed(order[:place]):
+        if before in members:
+            return members.index(before) + 1
+    return next((members.index(after) for after in order[place + 1 :] if after in members), len(members))

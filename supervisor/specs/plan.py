@@ -1,7 +1,7 @@
 """What a change of the settings means for a running tree: a plan that is shown, and carried out as it stands."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 import msgspec
@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from actors.runtime.settings.hiding import hidden
 from protocols.secrecy import MASK, is_secret
+from supervisor.specs.layout import Layout
 from supervisor.specs.problems import SettingsProblems
 from supervisor.specs.settings import Settings
-from supervisor.specs.spec import ADJUSTABLE, ChildSpec, GroupSpec, SupervisorFlags
+from supervisor.specs.spec import ADJUSTABLE, ROOT, ChildSpec, GroupSpec, SupervisorFlags
 
 NEXT_START: Final = frozenset(
     {"start_method", "spares", "preload", "crash_reports", "log_level", "heartbeat_s", "dead_man_s"}
@@ -72,16 +73,32 @@ def make_plan(old: Settings, new: Settings) -> Plan:
     removed = [name for name in before if name not in after]
     changes = [Change("remove", name) for name in removed if before[name].group not in removed]
     changes += _flags_changes(old.flags, new.flags)
-    changes += [Change("add", name) for name in after if name not in before]
+    # In start order: each waits for those before it, as it does at a start of the tree.
+    layout = Layout(new.children, new.groups)
+    changes += [Change("add", name) for name in layout.descendants() if name not in before]
     changes += [_change(name, before[name], after[name], old, new) for name in after if name in before]
-    return Plan(tuple(sorted(changes, key=lambda change: _step(change, after))))
+    hosts = frozenset(_around(layout, after.keys() & before.keys()))
+    return Plan(tuple(sorted(changes, key=lambda change: _step(change, hosts))))
 
 
-def _step(change: Change, after: Mapping[str, Spec]) -> int:
-    """Return when a change is carried out: new groups are there before members move into them, and old ones after."""
+def _step(change: Change, hosts: frozenset[str]) -> int:
+    """Return when a change is carried out.
+
+    New groups are there before members move into them, and old ones after. A new group that nobody moves into comes
+    with its members: before them, it would be ready and let them start before its own turn.
+    """
     if change.kind == "add":
-        return 0 if isinstance(after[change.name], GroupSpec) else 3
+        return 0 if change.name in hosts else 3
     return {"adjust": 1, "restart": 1, "remove": 2, "keep": 4}[change.kind]
+
+
+def _around(layout: Layout, names: Iterable[str]) -> Iterator[str]:
+    """Yield the groups around members."""
+    for name in names:
+        group = layout.group_of[name]
+        while group != ROOT:
+            yield group
+            group = layout.group_of[group]
 
 
 def _specs(settings: Settings) -> dict[str, Spec]:

@@ -178,6 +178,17 @@ def test_added_members_start_when_their_group_runs() -> None:
     assert set(world.states().values()) == {"ready"}
 
 
+def test_what_is_added_where_it_stands_in_the_settings_counts_as_started_before_those_that_follow() -> None:
+    world = World.running(child("a"), child("b"), strategy="rest_for_one")
+    world.call("add", child("n"), ["a", "n", "b"])
+    world.answer_all()
+    assert list(world.states()) == ["a", "n", "b"]
+    assert world.restarts() == {"a": 0, "n": 0, "b": 0}
+    world.exit("n")
+    world.answer_all()
+    assert world.restarts() == {"a": 0, "n": 1, "b": 1}
+
+
 def test_a_member_that_is_added_to_a_stopped_group_starts_with_it() -> None:
     world = running()
     world.call("stop_member", "g")

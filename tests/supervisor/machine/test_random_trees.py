@@ -147,14 +147,18 @@ class RandomTree(RuleBasedStateMachine):
         if name is not None:
             self.order(verb, name)
 
-    @rule(pick=picks, policy=policies, fields=member_fields(), is_group=st.booleans())
-    def a_member_is_added(self, pick: int, policy: dict[str, Any], fields: dict[str, Any], is_group: bool) -> None:
+    @rule(pick=picks, where=picks, policy=policies, fields=member_fields(), is_group=st.booleans())
+    def a_member_is_added(
+        self, pick: int, where: int, policy: dict[str, Any], fields: dict[str, Any], is_group: bool
+    ) -> None:
         self.added += 1
         inside = self.a_group(pick)
         spec: ChildSpec | GroupSpec = ChildSpec(name=f"n{self.added}", start="m:run", group=inside, **fields)
         if is_group:
             spec = GroupSpec(name=f"n{self.added}", group=inside, **policy, **fields)
-        self.order("add", spec)
+        order = list(self.world.machine.layout.members[inside])
+        order.insert(where % (len(order) + 1), spec.name)
+        self.order("add", spec, order)
 
     @rule(pick=picks, where=picks, policy=policies, fields=member_fields(), how=st.sampled_from(["", "move", "anew"]))
     def a_member_is_replaced(

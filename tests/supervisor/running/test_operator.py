@@ -86,12 +86,55 @@ async def test_a_reload_that_fails_for_one_child_changes_nothing_at_all(
         assert made.sockets() == ["a", "z"]
         stands_in_the_way.rmdir()
         assert [(change.kind, change.name) for change in (await made.operator.plan()).changes] == [
-            ("add", "g"),
             ("adjust", "supervisor"),
             ("restart", "a"),
             ("remove", "z"),
-            *(("add", name) for name in "bcd"),
+            *(("add", name) for name in "gbcd"),
         ]
+
+
+@pytest.mark.usefixtures("without_threads")
+@pytest.mark.parametrize("order", ["reload", "add"])
+async def test_what_is_added_starts_and_stands_in_the_order_that_it_has_at_a_start(
+    order: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = [
+        GroupSpec(name="outer", strategy="rest_for_one"),
+        GroupSpec(name="inner", group="outer", strategy="rest_for_one"),
+        child("ga", group="outer"),
+        child("gb", group="inner"),
+        child("gc", group="outer"),
+    ]
+    whole = settings_of(child("a"), *added)
+    started: list[str] = []
+    async with bodiless_tree(settings_of(child("a")), tmp_path, monkeypatch) as made:
+        made.written = whole
+        monkeypatch.setattr(operator_module, "add_to", lambda *_args, **_group: whole)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(*((made.operator.reload,) if order == "reload" else (made.operator.add, "", "")))
+            for _ in range(3):
+                await wait_all_tasks_blocked()
+                (name,) = [name for name, state in made.states().items() if state == "starting"]
+                started.append(name)
+                made.apply("ready", name)
+        assert started == ["ga", "gb", "gc"]
+        assert made.tree.machine.layout.members["outer"] == ["ga", "inner", "gc"]
+
+
+@pytest.mark.usefixtures("without_threads")
+async def test_one_that_was_removed_comes_back_with_a_reload_where_it_stands_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bodiless_tree(settings_of(child("a"), child("b"), child("c")), tmp_path, monkeypatch) as made:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made.operator.remove, "b")
+            await wait_all_tasks_blocked()
+            made.apply("exited", "b", NORMAL)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made.operator.reload)
+            await wait_all_tasks_blocked()
+            made.apply("ready", "b")
+        assert list(made.tree.machine.layout.children()) == ["a", "b", "c"]
 
 
 @pytest.mark.usefixtures("without_threads")

@@ -106,6 +106,25 @@ def test_a_new_child_comes_at_the_end_of_its_group() -> None:
     assert "late" not in layout.members
 
 
+@pytest.mark.parametrize(
+    ("order", "members"),
+    [
+        (["new", "a", "b", "c"], ["new", "a", "b", "c"]),
+        (["a", "new", "b", "c"], ["a", "new", "b", "c"]),
+        (["a", "b", "c", "new"], ["a", "b", "c", "new"]),
+        (["a", "gone", "new", "b", "c"], ["a", "new", "b", "c"]),
+        (["gone", "new", "late", "b"], ["a", "new", "b", "c"]),
+        (["c", "new", "b", "a"], ["a", "b", "c", "new"]),  # The order of those that are there stays as it is.
+        (["gone", "new", "late"], ["a", "b", "c", "new"]),
+        (["a", "b"], ["a", "b", "c", "new"]),
+    ],
+)
+def test_a_new_member_comes_where_an_order_has_it(order: list[str], members: list[str]) -> None:
+    layout = Layout([child("a"), child("b"), child("c")], [])
+    layout.add(child("new"), order)
+    assert layout.members[ROOT] == members
+
+
 def test_a_new_group_takes_members() -> None:
     layout = nested()
     layout.add(group("new", "outer"))

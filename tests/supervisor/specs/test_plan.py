@@ -345,6 +345,15 @@ def test_the_plan_of_equal_settings_is_empty(settings: Settings) -> None:
     assert is_empty(make_plan(settings, copy.deepcopy(settings)))
 
 
+def test_a_new_group_is_added_with_its_members_unless_one_that_is_there_moves_into_it() -> None:
+    groups = [group("inner", group="outer"), group("outer")]
+    new = [child("b", group="outer"), child("c", group="inner"), child("d", group="outer")]
+    plan = make_plan(tree(child("a"), child("z")), tree(child("a"), *new, groups=groups))
+    assert [change.name for change in plan.changes] == ["z", "outer", "b", "inner", "c", "d", "a"]
+    plan = make_plan(tree(child("a"), child("z")), tree(*new, child("a", group="inner"), groups=groups))
+    assert [change.name for change in plan.changes] == ["outer", "inner", "a", "z", "b", "c", "d"]
+
+
 @given(trees(), trees())
 def test_a_plan_names_those_that_differ_and_nobody_else(old: Settings, new: Settings) -> None:
     before, after = _specs(old), _specs(new)
