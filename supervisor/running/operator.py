@@ -1,7 +1,8 @@
 """What an operator may do to a running tree; the control socket and signals call this.
 
 Orders on different members run side by side. Those on the same member wait for one another, and none is refused
-because another one runs. A stop of the whole tree waits for nobody, and ends the waiting of all others.
+because another one runs. A stop of a member, or its removal, waits for none of them. A stop of the whole tree waits for
+nobody, and ends the waiting of all others.
 """
 
 from collections import Counter
@@ -141,9 +142,12 @@ class Operator:
         It waits for no order that came before, and none of those that wait is carried out after it.
         """
         member = self._machine.member(name)
-        self.tree.apply(self._machine.stop_member(name, now_s=trio.current_time()))
-        self._stops[member] = self._stops.get(member, 0) + 1
+        self._stop_at_once(member)
         return await settled(self.tree, member)
+
+    def _stop_at_once(self, member: Member) -> None:
+        self.tree.apply(self._machine.stop_member(member.name, now_s=trio.current_time()))
+        self._stops[member] = self._stops.get(member, 0) + 1
 
     async def _order(self, verb: str, name: str, order: Callable[..., list[Action]]) -> Reached:
         """Carry out an order in its turn; several equal ones that waited meanwhile are done by the first of them."""
@@ -152,7 +156,8 @@ class Operator:
         stops, before = self._stops.get(member, 0), begun[verb]
         async with self._turn(member):
             is_stopped_since = self._stops.get(member, 0) != stops
-            if self._machine.has(member) and not is_stopped_since and begun[verb] == before:
+            is_there = self._machine.has(member) and not member.is_leaving  # Else the removal is waited for.
+            if is_there and not is_stopped_since and begun[verb] == before:
                 self.tree.apply(order(name, now_s=trio.current_time()))
                 begun[verb] += 1
             return await settled(self.tree, member)
@@ -179,14 +184,19 @@ class Operator:
         return plan.names("add")
 
     async def remove(self, name: str) -> None:
-        """Stop a child or group and forget it, with all that belongs to it."""
+        """Stop a child or group and forget it, with all that belongs to it.
+
+        As a stop, it waits for no order that came before, and none of those that wait is carried out after it.
+        """
         member = self._machine.member(name)
-        async with self._turn(member):
-            async with self._changing_settings:
-                if self._machine.has(member):  # Else somebody else has removed it while this waited.
-                    self.tree.settings = self.tree.settings.without(name)
-                    self.tree.apply(self._machine.remove(name, now_s=trio.current_time()))
-            await gone(self.tree, member)
+        if self._changing_settings.locked():  # A change may take long, and wait for the very start that this ends.
+            self._stop_at_once(member)
+        async with self._changing_settings:
+            # Somebody else may have removed it while this waited, or be about to.
+            if self._machine.has(member) and not member.is_leaving:
+                self.tree.settings = self.tree.settings.without(name)
+                self.tree.apply(self._machine.remove(name, now_s=trio.current_time()))
+        await gone(self.tree, member)
 
     async def plan(self) -> Plan:
         """Read the settings again and say what `reload` would change.

@@ -171,6 +171,18 @@ def test_a_stop_does_not_wait_for_a_restart_that_takes_long_nor_for_those_behind
         assert tree.finish() == 0
 
 
+def test_a_removal_does_not_wait_for_a_start_that_takes_long(tmp_path: Path) -> None:
+    with running_tree(tmp_path, flags() + child("a", "never_ready", start_timeout_s=60.0) + child("b")) as tree:
+        tree.wait_for("child_started", "a")
+        with asking(tree, "restart", "a") as restarting:
+            while tree.status()["a"]["restarts"] == 0:
+                assert restarting.poll() is None
+            assert tree.ask("remove", "a").stdout == "a: removed\n"
+            assert restarting.wait(LIMIT_S) == 1
+        assert set(pids(tree)) == {"b"}
+        assert tree.finish() == 0
+
+
 def test_a_secret_that_is_named_by_a_reload_is_masked_too(tmp_path: Path) -> None:
     environment = {"UPBITD_ACCESS_KEY": "late-secret-value"}
     settings = flags() + child("b")
