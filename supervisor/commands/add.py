@@ -10,7 +10,7 @@ import msgspec
 from actors.commands.options import json_option, run_dir_option
 from protocols.errors import SettingsError
 from supervisor.commands.options import check_all_run, running_tree
-from supervisor.control.client import BadInput, order
+from supervisor.control.client import BadInput, order, status_of
 from supervisor.control.messages import MAX_LINE_BYTES, Command
 from supervisor.views.waiting import Waiting
 
@@ -32,14 +32,15 @@ def add(file: str, *, group: str, as_json: bool, run_dir: str | None) -> None:
     added. What is added stays until the supervisor ends, also over `upbitd reload`; write it into the settings file to
     keep it.
 
-    Exit codes: 0 added, 1 one of them did not start (it is tried again, as any child), or FILE could not be checked
-    just now, 2 it cannot be used.
+    Exit codes: 0 added, 1 one of them did not start (it is tried again, as any child, unless it was stopped meanwhile),
+    or FILE could not be checked just now, 2 it cannot be used. What is added to a stopped group starts with it.
 
     Example: upbitd add mine.toml --group consumers
     """
     socket = running_tree(run_dir).control_socket
     text = read_file(file)
     shown = "stdin" if file == STDIN else file
+    before = status_of(socket)
     try:
         names = order(socket, Command("add", text=text, group=group), waiting=Waiting(f"add {shown}")).names
     except BadInput as error:
@@ -49,7 +50,7 @@ def add(file: str, *, group: str, as_json: bool, run_dir: str | None) -> None:
     else:
         for name in names:
             click.echo(f"{name}: added")
-    check_all_run(socket, list(names), "added")
+    check_all_run(socket, list(names), "added", before=before)
 
 
 def read_file(file: str) -> str:

@@ -8,9 +8,16 @@ from pathlib import Path
 
 from actors.runtime.run_dir import find_run_dir
 from protocols.errors import UpbitdError
-from supervisor.control.client import CommandRefused, UnknownName, order, status_of
+from supervisor.control.client import (
+    CommandRefused,
+    NoSupervisor,
+    SupervisorUnreachable,
+    UnknownName,
+    order,
+    status_of,
+)
 from supervisor.control.messages import Answer, Command
-from supervisor.control.status import TreeStatus
+from supervisor.control.status import ChildStatus, TreeStatus
 from supervisor.records.story import printable
 from supervisor.running.run_dir import RunDir
 from supervisor.views.waiting import Waiting
@@ -67,17 +74,55 @@ def check_ready(name: str, reached: Answer, done: str) -> None:
         raise CommandRefused(f"{name} was {done} and is not ready but {reached.state}{why}; see `upbitd status`")
 
 
-def check_all_run(control_socket: Path, names: list[str], done: str) -> None:
-    """See that none of these members failed when it was started.
+def check_all_run(control_socket: Path, names: list[str], done: str, *, before: TreeStatus) -> None:
+    """See that each of these members that was to start did.
+
+    One that was stopped already before, by itself or with a group around it, was not to start. One that has done its
+    work since has started.
+
+    Args:
+        control_socket: of the tree.
+        names: of children, and of groups, whose members speak for them.
+        done: what was done with them.
+        before: how the tree was then.
 
     Raises:
-        CommandRefused: one did; each is told in a line.
+        CommandRefused: one did not; each is told in a line.
     """
-    tree = status_of(control_socket)
-    failed = [
-        f"{child.name} was {done} and is not ready but {child.state}; see `upbitd why {child.name}`"
-        for child in tree.children
-        if child.name in names and child.pid is None and child.state in {"backoff", "parked"}
+    try:
+        tree = status_of(control_socket)
+    except (NoSupervisor, SupervisorUnreachable) as error:
+        raise CommandRefused(f"{', '.join(names)}: {done}; whether they run is not known: {error}") from error
+    known = {child.name: child for child in tree.children}
+    gone = set(names) - set(names_of(tree))
+    failed = [f"{name} was {done} and is removed again" for name in names if name in gone]
+    failed += [
+        f"{name} was {done} and is not ready but {known[name].state}; see `upbitd why {name}`"
+        for name in names
+        if name in known and _has_not_started(known[name], tree, before)
     ]
     if failed:
         raise CommandRefused("\n".join(failed))
+
+
+def _has_not_started(child: ChildStatus, tree: TreeStatus, before: TreeStatus) -> bool:
+    if child.state in {"backoff", "parked"}:
+        return child.pid is None  # With one it waits for its owner.
+    if tree.state == "stopping":
+        return child.state != "ready"
+    if child.state == "stopped" and child.reason and child.last_exit is not None and child.last_exit.code == 0:
+        return False
+    return child.state in {"stopping", "stopped"} and not _was_stopped(child, tree, before)
+
+
+def _was_stopped(child: ChildStatus, tree: TreeStatus, before: TreeStatus) -> bool:
+    """Whether a child had been stopped, or a group around it, when the tree was as before."""
+    stopped = {one.name for one in before.children if one.state == "stopped"}
+    stopped |= {group.name for group in before.groups if group.state == "stopped"}
+    outside = {group.name: group.group for group in tree.groups}
+    around = {child.name}
+    name = child.group
+    while name:
+        around.add(name)
+        name = outside.get(name, "")
+    return bool(around & stopped)

@@ -171,6 +171,17 @@ def test_a_stop_does_not_wait_for_a_restart_that_takes_long_nor_for_those_behind
         assert tree.finish() == 0
 
 
+@pytest.mark.parametrize("stop", [("stop", "slow"), ("stop",)], ids=["child", "tree"])
+def test_an_addition_that_is_stopped_before_it_is_ready_is_no_success(tmp_path: Path, stop: tuple[str, ...]) -> None:
+    (tmp_path / "more.toml").write_text(child("slow", "never_ready", start_timeout_s=60.0))
+    with running_tree(tmp_path, SETTINGS) as tree:
+        tree.wait_for("child_ready", "c")
+        with asking(tree, "add", str(tmp_path / "more.toml")) as adding:
+            tree.wait_for("child_started", "slow")
+            assert tree.ask(*stop).returncode == 0
+            assert adding.wait(LIMIT_S) == 1
+
+
 def test_a_removal_does_not_wait_for_a_start_that_takes_long(tmp_path: Path) -> None:
     with running_tree(tmp_path, flags() + child("a", "never_ready", start_timeout_s=60.0) + child("b")) as tree:
         tree.wait_for("child_started", "a")

@@ -35,10 +35,12 @@ class OwnTree:
         reason: of that state.
         fault: raised by each order, once it is set.
         may_finish: orders about a member wait for it.
+        seen_later: how the tree is once something was ordered; as before when it is None.
     """
 
     def __init__(self, seen: TreeStatus | None = None) -> None:
-        self.seen = tree(child("public"), child("private")) if seen is None else seen
+        self.seen = tree(child("public"), child("private"), child("candles")) if seen is None else seen
+        self.seen_later: TreeStatus | None = None
         self.ordered: list[tuple[str, ...]] = []
         self.reached = "ready"
         self.reason = ""
@@ -49,7 +51,7 @@ class OwnTree:
 
     def status(self) -> TreeStatus:
         self.times_seen += 1
-        return self.seen
+        return self.seen if self.seen_later is None or not self.ordered else self.seen_later
 
     async def start_member(self, name: str) -> Reached:
         return Reached(*await self._order("start", name))
