@@ -5,6 +5,7 @@ import pytest
 
 from supervisor.main import run_command
 from supervisor.running.run_dir import RunDir, open_run_dir
+from tests.supervisor.commands.own_tree import TOML
 
 Run = Callable[..., int]
 
@@ -18,3 +19,10 @@ def run_dir(tmp_path: Path) -> RunDir:
 def upbitd(run_dir: RunDir) -> Run:
     """Return what runs one command line about the tree and returns its exit code."""
     return lambda *arguments: run_command([*arguments, "--run-dir", str(run_dir.path)])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(TOML)
+    return path

@@ -16,6 +16,8 @@ from supervisor.running.run_dir import RunDir
 from supervisor.specs.plan import Change, Plan
 from tests.supervisor.views.statuses import child, tree
 
+TOML = '[[child]]\nname = "public"\n'
+
 PLAN = Plan(
     (
         Change("add", "candles"),

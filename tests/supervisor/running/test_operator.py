@@ -1,6 +1,5 @@
 """Orders on a running tree."""
 
-import gc
 import os
 import signal
 import threading
@@ -261,52 +260,6 @@ async def test_a_reload_that_removed_somebody_ends_also_when_the_name_is_added_a
             assert done == [["a"]]
 
 
-async def test_a_removal_waits_for_no_start_and_those_that_wait_hear_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reached: list[str] = []
-
-    async def restart(made: BodilessTree) -> None:
-        reached.append((await made.operator.restart("a")).state)
-
-    async with (
-        bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made,
-        trio.open_nursery() as nursery,
-    ):
-        for _ in range(2):  # One is under way, and one waits for it.
-            nursery.start_soon(restart, made)
-        await wait_all_tasks_blocked()
-        made.apply("exited", "a", NORMAL)
-        assert made.states()["a"] == "starting"
-        for _ in range(2):
-            nursery.start_soon(made.operator.remove, "a")
-        await wait_all_tasks_blocked()
-        assert made.states()["a"] == "stopping"
-        nursery.start_soon(restart, made)  # It is not refused, for its member is on its way out by an order as well.
-        await wait_all_tasks_blocked()
-        assert reached == []
-        made.apply("exited", "a", NORMAL)
-        await wait_all_tasks_blocked()
-        assert reached == ["removed"] * 3
-        assert [spec.name for spec in made.tree.settings.children] == ["b"]
-
-
-async def test_a_removal_stops_its_member_also_while_the_settings_are_being_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made:
-        async with trio.open_nursery() as nursery, made.operator._changing_settings:
-            for order in (made.operator.restart, made.operator.restart, made.operator.remove):
-                nursery.start_soon(order, "a")
-                await wait_all_tasks_blocked()
-            made.apply("exited", "a", NORMAL)
-            await wait_all_tasks_blocked()
-            assert made.states() == {"a": "stopped", "b": "ready"}
-            assert [spec.name for spec in made.tree.settings.children] == ["a", "b"]
-        assert made.states() == {"b": "ready"}
-        assert [spec.name for spec in made.tree.settings.children] == ["b"]
-
-
 async def test_orders_of_a_member_that_is_removed_leave_the_next_one_of_its_name_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,19 +300,6 @@ async def test_an_order_on_a_new_member_does_not_wait_for_those_on_the_last_one_
                 await wait_all_tasks_blocked()
                 assert made.states()["a"] == "starting"
                 made.apply("ready", "a")
-
-
-async def test_nothing_is_kept_of_orders_on_members_that_are_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with bodiless_tree(settings_of(child("a"), child("b")), tmp_path, monkeypatch) as made:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(made.operator.stop_member, "a")
-            await wait_all_tasks_blocked()
-            made.apply("exited", "a", NORMAL)
-        await made.operator.remove("a")
-        gc.collect()
-        assert (len(made.operator._turns), len(made.operator._stops)) == (0, 0)
 
 
 async def test_equal_orders_that_wait_for_a_member_are_done_by_the_first_of_them(
