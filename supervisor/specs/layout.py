@@ -69,14 +69,15 @@ class Layout:
 
 
 def _position(name: str, members: Sequence[str], order: Sequence[str]) -> int:
-    """Return where a name belongs: right after the nearest before it in an order, else right before the nearest after.
+    """Return where a name belongs: right after all those before it in an order, else right before all those after it.
 
-    Those who are there may stand in another order than this one, and stay so; then one neighbour has to be enough.
+    Those who are there may stand in another order than this one, and stay so. Then it counts that a new one starts
+    after those that it may need, and that several new ones stand in their own order.
     """
     if name not in order:
         return len(members)
     place = order.index(name)
-    for before in reversed(order[:place]):
-        if before in members:
-            return members.index(before) + 1
-    return next((members.index(after) for after in order[place + 1 :] if after in members), len(members))
+    before, after = (
+        [members.index(other) for other in others if other in members] for others in (order[:place], order[place + 1 :])
+    )
+    return max(before) + 1 if before else min(after, default=len(members))

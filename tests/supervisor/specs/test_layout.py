@@ -114,7 +114,9 @@ def test_a_new_child_comes_at_the_end_of_its_group() -> None:
         (["a", "b", "c", "new"], ["a", "b", "c", "new"]),
         (["a", "gone", "new", "b", "c"], ["a", "new", "b", "c"]),
         (["gone", "new", "late", "b"], ["a", "new", "b", "c"]),
-        (["c", "new", "b", "a"], ["a", "b", "c", "new"]),  # The order of those that are there stays as it is.
+        (["b", "a", "new", "c"], ["a", "b", "new", "c"]),  # The order of those that are there stays as it is.
+        (["c", "new", "b", "a"], ["a", "b", "c", "new"]),
+        (["new", "c", "b", "a"], ["new", "a", "b", "c"]),
         (["gone", "new", "late"], ["a", "b", "c", "new"]),
         (["a", "b"], ["a", "b", "c", "new"]),
     ],
@@ -123,6 +125,16 @@ def test_a_new_member_comes_where_an_order_has_it(order: list[str], members: lis
     layout = Layout([child("a"), child("b"), child("c")], [])
     layout.add(child("new"), order)
     assert layout.members[ROOT] == members
+
+
+@given(there=st.permutations("abcd"), order=st.permutations("abcdvwxyz"))
+def test_new_members_stand_in_their_own_order_wherever_the_others_are(there: list[str], order: list[str]) -> None:
+    layout = Layout([child(name) for name in there], [])
+    new = [name for name in order if name not in there]
+    for name in new:
+        layout.add(child(name), order)
+    assert [name for name in layout.members[ROOT] if name in new] == new
+    assert [name for name in layout.members[ROOT] if name in there] == there
 
 
 def test_a_new_group_takes_members() -> None:
