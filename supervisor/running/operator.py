@@ -21,7 +21,7 @@ from supervisor.control.requests import Reached
 from supervisor.control.status import TreeStatus
 from supervisor.machine.actions import Action
 from supervisor.machine.machine import Machine
-from supervisor.machine.members import Member
+from supervisor.machine.members import GroupRecord, Member
 from supervisor.records.crash_reports import Ends, Losses
 from supervisor.records.tail import Follower
 from supervisor.running.settling import gone, settled
@@ -103,9 +103,10 @@ class Operator:
 
         Raises:
             UnknownChild: there is no such child.
-            UsageError: it has no process, or one that cannot answer.
+            UsageError: it is a group, has no process, or one that cannot answer.
         """
-        self._machine.member(name)
+        if isinstance(self._machine.member(name), GroupRecord):
+            raise UsageError(f"{name} is a group, which has no process of its own; name a child of it")
         life = self.tree.children.lives.get(name)
         if life is None or life.is_ending:
             raise UsageError(f"{name} has no process to look into; see `upbitd why {name}`")

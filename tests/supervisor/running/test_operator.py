@@ -397,3 +397,10 @@ async def test_a_stop_gets_to_its_end_also_when_a_process_is_missing(
         made.tree.write_off()
         assert made.tree.stopped.is_set()
         assert made.tree.faults(now_s=trio.current_time()) == []
+
+
+async def test_the_stacks_of_a_group_are_asked_of_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of(GroupSpec(name="g"), child("a", group="g"))
+    async with bodiless_tree(settings, tmp_path, monkeypatch) as made:
+        with pytest.raises(UsageError, match="g is a group, which has no process of its own; name a child of it"):
+            await made.operator.dump("g")
