@@ -106,9 +106,10 @@ def enter(
     writer.begin(os.getpid())
     _set_title(name)
     writer.phase("importing")
-    # What is imported stays, so the collector would search it again and again for nothing: a twentieth of a start. It
-    # works from the moment the actor runs.
-    gc.disable()
+    if name != SPARE:
+        # What is imported stays, so the collector would search it again and again for nothing: a twentieth of a start.
+        # It works from the moment the actor runs. A spare has time, and with less garbage its end is a bit quicker.
+        gc.disable()
     for module in preload:
         with contextlib.suppress(Exception, SystemExit):  # The actor that needs it says what is wrong with it.
             importlib.import_module(module)
