@@ -97,13 +97,12 @@ class PrivateDialler:
             self._actor.keep_secret(secret)
         self._lock.take(self._exchange.private_url, keys.access_key)
         try:
-            token = make_token(keys.access_key, keys.secret_key, nonce=str(uuid.uuid4()))
+            # Not to be kept as a secret: each attempt has its own, for months, and anything like a JWT is masked.
+            return make_token(keys.access_key, keys.secret_key, nonce=str(uuid.uuid4()))
         except jwt.PyJWTError:
             raise AuthenticationError(
                 "the secret key cannot sign: it looks like a certificate or SSH key; write the one from the exchange"
             ) from None
-        self._actor.keep_secret(token)
-        return token
 
 
 def _keys_refused(error: HandshakeRefused) -> AuthenticationError:

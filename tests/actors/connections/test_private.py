@@ -185,6 +185,7 @@ async def test_each_attempt_carries_a_token_of_its_own(tmp_path: Path) -> None:
         nonces = {verify_token(token, {ACCESS: SECRET}).nonce for token in server.tokens}
     assert len(nonces) == len(server.tokens) == 3
     assert rig.told == [Ready(1)]
+    assert not {*server.tokens} & rig.actor._redaction._known, "what is masked would grow with each attempt"
 
 
 async def test_it_ends_at_once_when_it_is_cancelled_while_parked(tmp_path: Path) -> None:
