@@ -177,17 +177,10 @@ async def _run_actor(
     # What was imported stays for good; the collector need not look at it again.
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
-    gc.enable()  # `enter` stopped it for the imports.
+    gc.enable()  # `enter` may have stopped it for the imports.
     progress = Progress()
     pulse = Pulse(box, progress, counters)
-
-    def tell(message: FromChild) -> None:
-        if isinstance(message, Ready):
-            # From now on the loop must turn. It may never have until here: the actor comes before the task that beats.
-            arm_dead_man(start.dead_man_s)
-            pulse.beat(time.monotonic_ns())
-        control.tell(message)
-
+    tell = partial(_tell, control, pulse, start.dead_man_s)
     actor = _actor_of(start, tell, redaction, counters, progress=progress, note=note_into(box))
     listener.setblocking(False)
     beating = partial(run_heartbeat, pulse, every_s=start.heartbeat_s, dead_man_s=start.dead_man_s)
@@ -222,6 +215,14 @@ async def _run_actor(
         # The end must show in the counters too, whatever it was.
         with suppress(MemoryError):
             pulse.beat(time.monotonic_ns())
+
+
+def _tell(control: ControlLink, pulse: Pulse, dead_man_s: float, message: FromChild) -> None:
+    if isinstance(message, Ready):
+        # From now on the loop must turn. It may never have until here: the actor comes before the task that beats.
+        arm_dead_man(dead_man_s)
+        pulse.beat(time.monotonic_ns())
+    control.tell(message)
 
 
 async def _stop_on_sigterm(terms: AsyncIterator[int], stop: Callable[[str], None]) -> None:
