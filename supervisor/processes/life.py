@@ -4,7 +4,7 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import trio
@@ -43,6 +43,8 @@ class Life:
 
     Attributes:
         started_s: when its process was made (monotonic).
+        started_ns: the same by the clock of its black box.
+        ready_ns: when it was heard to be ready, by that clock; 0 before.
         heartbeat_s: how often it writes its sign of life.
         lived_s: how long it lived; meaningful once it has ended.
         ended_ns: when it ended, by the clock of its black box.
@@ -59,6 +61,8 @@ class Life:
         self.started_s = started_s
         self.heartbeat_s = 0.0
         self.lived_s = 0.0
+        self.started_ns = time.monotonic_ns()
+        self.ready_ns = 0
         self.ended_ns = 0
         self.last_words = ""
         self.traceback = ""
@@ -100,12 +104,20 @@ class Life:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # It is gone already; its pidfd tells.
             self._stream.begin(start, listener)
 
-    async def run(self, *, told: Callable[[FromChild], None], link_broken: Callable[[ChannelError], None]) -> Exit:
+    async def run(
+        self,
+        *,
+        told: Callable[[FromChild], None],
+        link_broken: Callable[[ChannelError], None],
+        ended: Callable[[Exit], Awaitable[None]],
+    ) -> None:
         """Follow this life to its end; when cancelled, kill the process.
 
         Args:
             told: gets each message of the child.
             link_broken: called when the child sent what the protocol does not allow; it is not listened to any more.
+            ended: called with how it ended, as soon as that is known. What is left of this life is put away behind
+                that: whoever waits for the next one does not wait for it.
         """
         try:
             async with trio.open_nursery() as nursery:
@@ -113,14 +125,17 @@ class Life:
                 await watch(self._process)
                 self.is_ending = True
                 self.lived_s, self.ended_ns = trio.current_time() - self.started_s, time.monotonic_ns()
+                await wait_for_status(self._process)
+                self._read_rest(told, link_broken)
+                await ended(self._reap())
                 nursery.cancel_scope.cancel()
-            self._read_rest(told, link_broken)
-            await wait_for_status(self._process)
         except BaseException:
             with trio.move_on_after(CLEANUP_S, shield=True):
                 await self._kill_with_tree()
             raise
-        return self._reap()
+        finally:
+            if self.ended is not None:
+                self._process.close()
 
     async def stop(self, limit_s: float) -> None:
         """End the process by the ladder within `limit_s` seconds and the time of a dump."""
@@ -186,12 +201,12 @@ class Life:
         self.is_ending = True
         if not self._process.gone.is_set():
             await watch(self._process)
-        await wait_for_status(self._process)
-        self._reap()
+        if self.ended is None:
+            await wait_for_status(self._process)
+            self._reap()
 
     def _reap(self) -> Exit:
         self.ended = self._coroner.classify(self._process.reap(), self.last_words)
-        self._process.close()
         return self.ended
 
     def _climbed(self, rung: str) -> None:

@@ -20,7 +20,7 @@ ROTATE_BYTES: Final = 16 * 1024 * 1024
 
 
 class Lifecycle:
-    """Appends events; every line is written with one system call and is on its way before the next decision.
+    """Appends events; every line is written with one system call, in the order in which things happened.
 
     The file may be a pipe with a name. A reader that reads no more holds up nothing: what finds no room is lost.
 

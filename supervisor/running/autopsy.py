@@ -10,8 +10,15 @@ from supervisor.records.crash_reports import CrashReport
 
 
 class Epilogue(Struct):
-    """How the machine saw the end of a life, and what it decided then."""
+    """How the machine saw the end of a life, and what it decided then.
 
+    Attributes:
+        life: the one that ended; None where no process was.
+        cause: what its end counts as; empty until that is written down.
+        decision: what follows.
+    """
+
+    life: Life | None = None
     cause: str = ""
     decision: str = ""
 

@@ -1,6 +1,7 @@
 """The children's processes: begun, listened to, ended, and written down when they are gone."""
 
 import signal
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -11,6 +12,7 @@ from actors.runtime.process.logs import get_logger
 from protocols.control.messages import Failed, FromChild, Parked, Ready, Start, Unparked
 from protocols.errors import ChannelError, SettingsError
 from supervisor.machine.actions import Action, Record
+from supervisor.machine.causes import Exit
 from supervisor.machine.machine import Machine
 from supervisor.processes.control_stream import pack_start
 from supervisor.processes.life import Life
@@ -28,6 +30,10 @@ from supervisor.running.listeners import Listeners
 REPORT_LINES: Final = 40
 """Of a child's output, in the report of its end."""
 
+NEXT_LIFE_S: Final = 0.003
+"""How long all that is to be written about an end waits for the next life. Where idle processors sleep, as in virtual
+machines, the kernel lets a process that is sent a message wait on the sender's processor, until the sender pauses."""
+
 AFTERMATH_S: Final = 0.02
 """How long the report of an end waits for the next life: that one is ready within 5 ms when a spare becomes it."""
 
@@ -38,6 +44,8 @@ class Children:
     Args:
         machine: decides what follows.
         apply: carries out what it decided.
+        begin: of that, makes the processes; returns whether there were any.
+        carry_out: does what else is left to do.
         record: writes down an event.
         records: what is kept of what happened.
         spawner: makes processes.
@@ -55,6 +63,8 @@ class Children:
         machine: Machine,
         *,
         apply: Callable[[list[Action]], None],
+        begin: Callable[[list[Action]], bool],
+        carry_out: Callable[[], None],
         record: Callable[[Record], None],
         records: Records,
         spawner: Spawner,
@@ -66,6 +76,8 @@ class Children:
         self.logs = LogCollector(nursery, redaction=records.redaction, write=records.log.write)
         self._machine = machine
         self._apply = apply
+        self._begin = begin
+        self._carry_out = carry_out
         self._record = record
         self._records = records
         self._spawner = spawner
@@ -101,8 +113,8 @@ class Children:
         """
         self._listeners.open(*names)
 
-    def begin(self, name: str, start: Callable[[], Start]) -> None:
-        """Make a child's process and tell it what to do; `follow` comes next.
+    def begin(self, name: str, incarnation: int, start: Callable[[], Start]) -> None:
+        """Make a child's process, tell it what to do, and follow it to its end; `write_down` comes next.
 
         Whatever goes wrong, it is this child's start that failed: the machine counts on a process, or on its end.
         """
@@ -122,10 +134,12 @@ class Children:
         except OSError as error:
             self._log.warning("child.start_not_sent", child=name, child_pid=process.pid, error=str(error))
             process.send_signal(signal.SIGKILL)  # It would wait for ever; its end is followed as any other.
+        self.lives[name] = life
         self._begun[name] = life, process
+        self._nursery.start_soon(self._live, name, life, incarnation)
 
-    def follow(self, name: str, incarnation: int) -> None:
-        """Write down that a process was made, or why not, and follow it to its end."""
+    def write_down(self, name: str, incarnation: int) -> None:
+        """Write down that a process was made, or why not; keep what it prints, and limit what it uses."""
         begun = self._begun.pop(name)
         if isinstance(begun, Exception):
             # What follows is not about the last process, whose end may be told just now.
@@ -138,9 +152,9 @@ class Children:
             self._apply(self._machine.spawn_failed(name, reason, now_s=trio.current_time()))
             return
         life, process = begun
-        self.lives[name] = life
-        self._records.lifecycle.write("child_started", child=name, pid=process.pid, incarnation=incarnation)
-        self._nursery.start_soon(self._live, name, life, incarnation)
+        self._records.lifecycle.write(
+            "child_started", child=name, pid=process.pid, at_ns=life.started_ns, incarnation=incarnation
+        )
         self.logs.attach(name, process.pid, process.output)
         self._log.info("child.started", child=name, child_pid=process.pid, incarnation=incarnation)
         try:
@@ -199,28 +213,40 @@ class Children:
     async def _live(self, name: str, life: Life, incarnation: int) -> None:
         """Follow one life to its end, and write down how it ended."""
         told, link_broken = partial(self._told, name, life), partial(self._link_broken, name, life)
+        epilogue = Epilogue(life)
+        ended = partial(self._follow_up, name, epilogue)
         try:
             try:
-                ended = await life.run(told=told, link_broken=link_broken)
+                await life.run(told=told, link_broken=link_broken, ended=ended)
             except BaseException:
-                if life.ended is not None:
+                if life.ended is not None and not epilogue.cause:
                     self._record(Record("child_stopped", name, cause="cancelled", exit=life.ended))
                 raise
-            self._epilogues[name] = epilogue = Epilogue()
-            self._apply(self._machine.exited(name, ended, now_s=trio.current_time()))
-            self._epilogues.pop(name, None)
             self.sweep()
-            if not self._machine.is_stopping:
-                await trio.sleep(AFTERMATH_S)
             log = await self.logs.drain(life.pid, REPORT_LINES)
             if is_worth_a_report(epilogue, life, is_stopping=self._machine.is_stopping):
                 self._records.reports.add(examine(name, life, epilogue, incarnation=incarnation, log=log))
         finally:
             life.close()
 
+    async def _follow_up(self, name: str, epilogue: Epilogue, ended: Exit) -> None:
+        """Do what follows from an end: first the next life, and when that is ready, or late, all the rest."""
+        self._carry_out()  # What is still to be done is about others, or about an earlier life of this child.
+        self._epilogues[name] = epilogue
+        try:
+            if self._begin(self._machine.exited(name, ended, now_s=trio.current_time())):
+                await trio.sleep(NEXT_LIFE_S)
+        finally:
+            self._carry_out()
+            if self._epilogues.get(name) is epilogue:
+                del self._epilogues[name]
+        if not self._machine.is_stopping:
+            await trio.sleep(AFTERMATH_S)
+
     def _told(self, name: str, life: Life, message: FromChild) -> None:
         match message:
             case Ready():
+                life.ready_ns = time.monotonic_ns()
                 self._apply(self._machine.ready(name, now_s=trio.current_time()))
             case Parked(reason):
                 self._apply(self._machine.waits(name, self._redact(reason)))

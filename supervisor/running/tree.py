@@ -35,6 +35,7 @@ from supervisor.processes.spawning import Spawner
 from supervisor.processes.strangers import Strangers
 from supervisor.records.records import Records
 from supervisor.running.children import Children
+from supervisor.running.events import write_event
 from supervisor.running.listeners import Listeners
 from supervisor.running.run_dir import RunDir
 from supervisor.running.status_report import describe_tree
@@ -45,8 +46,6 @@ from supervisor.specs.spec import ChildSpec, GroupSpec
 
 OVERDUE_S: Final = 30.0
 """Later than that, what is due is not late but forgotten."""
-
-_QUIET_EVENTS: Final = frozenset({"child_ready", "child_stopped", "group_started", "group_ready", "group_stopped"})
 
 
 class Tree:
@@ -79,6 +78,8 @@ class Tree:
         self.children = Children(
             self.machine,
             apply=self.apply,
+            begin=self.begin,
+            carry_out=self.carry_out,
             record=self._record,
             records=records,
             spawner=spawner,
@@ -210,11 +211,23 @@ class Tree:
 
     def apply(self, actions: list[Action]) -> None:
         """Carry out actions in order, and behind them those that follow from them."""
-        # Processes come first: while one begins, there is time to write down why.
-        for action in actions:
-            if isinstance(action, Spawn):
-                self.children.begin(action.child, partial(self._start_message, action.child, action.incarnation))
+        self.begin(actions)
+        self.carry_out()
+
+    def begin(self, actions: list[Action]) -> bool:
+        """Make the processes that are to be made, and return whether there were any; the rest is for `carry_out`.
+
+        Processes come first: while one begins, there is time to write down why.
+        """
+        spawns = [action for action in actions if isinstance(action, Spawn)]
+        for spawn in spawns:
+            start = partial(self._start_message, spawn.child, spawn.incarnation)
+            self.children.begin(spawn.child, spawn.incarnation, start)
         self._to_do.extend(actions)
+        return bool(spawns)
+
+    def carry_out(self) -> None:
+        """Carry out in order what `begin` left to be done."""
         if self._is_applying:
             return  # Called for what follows from an action: its turn comes.
         self._is_applying = True
@@ -228,7 +241,7 @@ class Tree:
     def _carry_out(self, action: Action) -> None:
         match action:
             case Spawn(name, incarnation):
-                self.children.follow(name, incarnation)
+                self.children.write_down(name, incarnation)
             case AskToStop(name, limit_s):
                 self.children.ask_to_stop(name, limit_s)
             case Kill(name, dump, why):
@@ -265,24 +278,4 @@ class Tree:
         )
 
     def _record(self, record: Record) -> None:
-        life = self.children.lives.get(record.child)
-        alive = life is not None and not life.is_ending
-        fields: dict[str, object] = {}
-        if record.cause is not None and record.exit is not None:
-            fields = {"cause": record.cause, "code": record.exit.code, "signal": record.exit.signal}
-            if record.exit.summary:
-                fields["summary"] = record.exit.summary
-            # What its budget is charged for; the history tells how it ended.
-            is_own_end = record.event == "child_exited"
-            self.children.epilogue(record.child).cause = record.exit.cause if is_own_end else record.cause
-        if record.event == "child_stopped" and life is not None:
-            fields["rung"] = life.rung  # Which step of the ladder was needed.
-        if record.reason is not None:
-            fields["reason"] = record.reason
-        # A parked child without a process keeps the number of its last one out of the history's last line.
-        pid = life.pid if life is not None and (alive or record.exit is not None) else None
-        # An end is known before the next life begins, and written after that.
-        at_ns = life.ended_ns if life is not None and record.exit is not None else None
-        self.records.lifecycle.write(record.event, child=record.child, pid=pid, at_ns=at_ns or None, **fields)
-        write = self.log.info if record.event in _QUIET_EVENTS else self.log.warning
-        write(record.event.replace("_", "."), child=record.child, child_pid=pid, **fields)
+        write_event(record, self.children, self.records, self.log)

@@ -38,6 +38,9 @@ COLLECT_AFTER: Final = 20_000
 """Containers made, less those freed, until the collector looks at the young ones: a batch of events makes hundreds,
 which are freed at once. The interpreter's own 700 cost the connection actor about a twentieth of its time."""
 
+USUAL_LEVEL: Final = "info"
+"""Logs are set up for it before a process hears what to do: nobody waits for it then."""
+
 ENDED_BY_SIGTERM: Final = -signal.SIGTERM
 """As Python tells it of a process that was ended by the signal."""
 
@@ -77,12 +80,14 @@ def run_process(
     stops: list[str] = []
 
     async def live() -> None:
+        configure_logs(level=USUAL_LEVEL, redaction=redaction, write=write)
         # A spare waits here, with its loop running: what it has behind it does not count when it becomes a child.
         start, listener = await _hear(control)
         set_title(start.name)
         for secret in start.secrets.values():
             redaction.learn(secret)
-        configure_logs(level=start.log_level, redaction=redaction, write=write)
+        if start.log_level != USUAL_LEVEL:
+            configure_logs(level=start.log_level, redaction=redaction, write=write)
         _report_uncaught(start.name, redaction)
         # From here SIGTERM is for the loop; one that comes before it turns waits there. It is not blocked meanwhile:
         # programs that the actor starts would inherit that. One that the loop did not get to must not cut last words.
@@ -112,11 +117,10 @@ async def _hear(control: ControlLink) -> tuple[Start, socket.socket]:
 
 
 def _report_uncaught(name: str, redaction: Redaction) -> None:
-    log = get_logger(actor=name, pid=os.getpid())
-
     def report(where: str, error: BaseException) -> None:
         # Masked before it is cut: half a secret would not be found.
         text = redaction.text("".join(traceback.format_exception(error)))
+        log = get_logger(actor=name, pid=os.getpid())
         log.error("actor.uncaught", where=where, error=error, traceback=cut(text))
 
     report_uncaught(report)

@@ -68,6 +68,9 @@ class Running:
     def kill(self, number: int) -> None:
         os.kill(self.life.pid, number)
 
+    async def note_end(self, ended: Exit) -> None:
+        self.exit = ended
+
     async def ready(self) -> "Running":
         with trio.fail_after(LIMIT_S):
             await self.is_ready.wait()
@@ -138,7 +141,7 @@ class Stage:
             listener.bind("")  # An address without a file.
             listener.listen()
             running.life.begin(pack_start(start), listener)
-            running.exit = await running.life.run(told=running.hear, link_broken=broken)
+            await running.life.run(told=running.hear, link_broken=broken, ended=running.note_end)
         running.has_ended.set()
 
     def close(self) -> None:

@@ -38,10 +38,10 @@ def child(name: str, start: str = "m:run", **fields: Any) -> ChildSpec:
 class BodilessChildren(Children):
     """Makes no process."""
 
-    def begin(self, name: str, start: Callable[[], Start]) -> None:
+    def begin(self, name: str, incarnation: int, start: Callable[[], Start]) -> None:
         pass
 
-    def follow(self, name: str, incarnation: int) -> None:
+    def write_down(self, name: str, incarnation: int) -> None:
         pass
 
     def sweep(self) -> None:

@@ -112,3 +112,47 @@ async def test_a_child_that_cannot_be_told_what_to_do_is_one_that_could_not_be_s
         assert operator.tree.faults(now_s=trio.current_time()) == []
         await operator.remove("a")
         assert list(operator.tree.machine.children) == ["b"]
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "run" / "lifecycle.jsonl").read_text().splitlines()]
+
+
+async def test_an_end_and_the_next_life_are_written_in_order_with_the_times_at_which_they_happened(
+    tmp_path: Path,
+) -> None:
+    async with tree_of(settings_of(child("a", "idle")), tmp_path) as operator:
+        await wait_ready(operator, "a", 1)
+        first = operator.tree.children.lives["a"].pid
+        operator.tree.children.kill("a", dump=False)
+        await wait_ready(operator, "a", 2)
+        second = operator.tree.children.lives["a"].pid
+        events = history(tmp_path)
+    assert [(event["event"], event["pid"]) for event in events if event["child"] == "a"] == [
+        ("child_started", first),
+        ("child_ready", first),
+        ("child_exited", first),
+        ("child_started", second),
+        ("child_ready", second),
+    ]
+    times = [event["t_ns"] for event in events if event["child"] == "a"]
+    assert times == sorted(times)
+
+
+async def test_a_stop_that_comes_before_a_restart_is_written_down_finds_everything_in_order(tmp_path: Path) -> None:
+    async with tree_of(settings_of(child("a", "idle")), tmp_path) as operator:
+        await wait_ready(operator, "a", 1)
+        first = operator.tree.children.lives["a"].pid
+        operator.tree.children.kill("a", dump=False)
+        while operator.tree.machine.children["a"].incarnation == 1:
+            await trio.lowlevel.checkpoint()
+        second = operator.tree.children.lives["a"].pid
+        assert "child_exited" not in [event["event"] for event in history(tmp_path)]
+        operator.tree.stop()
+        assert [(event["event"], event["pid"]) for event in history(tmp_path)][-2:] == [
+            ("child_exited", first),
+            ("child_started", second),
+        ]
+    events = [(event["event"], event["pid"]) for event in history(tmp_path) if event["child"] == "a"]
+    assert events[-1] == ("child_stopped", second)
+    assert only_report(tmp_path, "a").pid == first
