@@ -6,24 +6,19 @@ Libraries that log by the standard `logging` come out the same way.
 import logging
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 
-# structlog loads rich for its coloured console output when it finds it. Nothing here prints in colour, and those
-# modules are a third of the time that a restarted actor needs to be ready again.
-_hides_rich = "rich" not in sys.modules
-if _hides_rich:
-    sys.modules["rich"] = None  # type: ignore[assignment]  # None is how an import is made to fail
-import structlog  # noqa: E402 - after the line above
+from actors.runtime.process.late_imports import imported_late, not_imported
+from protocols.secrecy import MASK, is_secret, spellings
 
-if _hides_rich:
-    del sys.modules["rich"]
-
-from protocols.secrecy import MASK, is_secret, spellings  # noqa: E402 - as above
+# structlog loads rich for coloured output when it finds it, and asyncio for methods to be awaited in its loop. Nothing
+# here has either, and those modules are a third of the time that a restarted actor needs to be ready again.
+with not_imported("rich"), imported_late("asyncio"):
+    import structlog
 
 LEVELS: Final[dict[str, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 

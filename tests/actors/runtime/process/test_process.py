@@ -188,7 +188,7 @@ def test_errors_of_threads_and_those_that_cannot_be_raised_are_lines_of_the_log(
 
 
 HEAVY = {
-    *("rich", "pygments", "click", "structlog.tracebacks.rich"),
+    *("rich", "pygments", "click", "structlog.tracebacks.rich", "asyncio"),
     *("trio_websocket", "wsproto", "h11", "httpx2", "httpcore2", "jwt", "cryptography", "msgpack"),
     *("multiprocess", "dill", "psutil", "pytest", "hypothesis", "unittest", "xml", "http.client", "email"),
 }
