@@ -44,7 +44,7 @@ class Children:
     Args:
         machine: decides what follows.
         apply: carries out what it decided.
-        begin: of that, makes the processes; returns whether there were any.
+        begin: of that, makes the processes; returns whether the rest can wait for them.
         carry_out: does what else is left to do.
         record: writes down an event.
         records: what is kept of what happened.
@@ -113,8 +113,10 @@ class Children:
         """
         self._listeners.open(*names)
 
-    def begin(self, name: str, incarnation: int, start: Callable[[], Start]) -> None:
+    def begin(self, name: str, incarnation: int, start: Callable[[], Start]) -> bool:
         """Make a child's process, tell it what to do, and follow it to its end; `write_down` comes next.
+
+        Returns whether it was made.
 
         Whatever goes wrong, it is this child's start that failed: the machine counts on a process, or on its end.
         """
@@ -123,7 +125,7 @@ class Children:
             process = self._spawner.spawn(name)
         except Exception as error:  # noqa: BLE001 - as above
             self._begun[name] = error
-            return
+            return False
         life = Life(process, self._coroner, started_s=trio.current_time())
         try:
             self._listeners.renew(name)
@@ -137,6 +139,7 @@ class Children:
         self.lives[name] = life
         self._begun[name] = life, process
         self._nursery.start_soon(self._live, name, life, incarnation)
+        return True
 
     def write_down(self, name: str, incarnation: int) -> None:
         """Write down that a process was made, or why not; keep what it prints, and limit what it uses."""
@@ -244,6 +247,8 @@ class Children:
             await trio.sleep(AFTERMATH_S)
 
     def _told(self, name: str, life: Life, message: FromChild) -> None:
+        if life.ended is not None:
+            return  # A process that it left behind has its link still.
         match message:
             case Ready():
                 life.ready_ns = time.monotonic_ns()
@@ -257,6 +262,8 @@ class Children:
                 self._log.error("child.failed", child=name, child_pid=life.pid, traceback=life.traceback)
 
     def _link_broken(self, name: str, life: Life, error: ChannelError) -> None:
+        if life.ended is not None:
+            return
         life.last_words = life.last_words or self._redact(str(error))
         self._log.error("child.link_broken", child=name, child_pid=life.pid, error=str(error))
         self._apply(self._machine.link_broken(name, now_s=trio.current_time()))

@@ -9,7 +9,14 @@ from supervisor.running.children import Children
 _QUIET_EVENTS: Final = frozenset({"child_ready", "child_stopped", "group_started", "group_ready", "group_stopped"})
 
 
-def write_event(record: Record, children: Children, records: Records, log: Any) -> None:  # noqa: ANN401 - structlog's
+def write_event(
+    record: Record,
+    children: Children,
+    records: Records,
+    log: Any,  # noqa: ANN401 - structlog's
+    *,
+    at_ns: int | None = None,
+) -> None:
     """Write down what the machine tells, with what is known of the process that it is about.
 
     Args:
@@ -17,6 +24,7 @@ def write_event(record: Record, children: Children, records: Records, log: Any) 
         children: knows the processes, also those that have just ended.
         records: has the history.
         log: the supervisor's.
+        at_ns: when it happened, where the process does not tell; by default now.
     """
     life = children.lives.get(record.child)
     if record.exit is not None:
@@ -37,11 +45,10 @@ def write_event(record: Record, children: Children, records: Records, log: Any) 
     # A parked child without a process keeps the number of its last one out of the history's last line.
     pid = life.pid if life is not None and (alive or record.exit is not None) else None
     # What is written when there is time for it has the time at which it happened.
-    at_ns = 0
     if life is not None and record.exit is not None:
-        at_ns = life.ended_ns
+        at_ns = life.ended_ns or at_ns
     elif life is not None and record.event == "child_ready":
-        at_ns = life.ready_ns
-    records.lifecycle.write(record.event, child=record.child, pid=pid, at_ns=at_ns or None, **fields)
+        at_ns = life.ready_ns or at_ns
+    records.lifecycle.write(record.event, child=record.child, pid=pid, at_ns=at_ns, **fields)
     write = log.info if record.event in _QUIET_EVENTS else log.warning
     write(record.event.replace("_", "."), child=record.child, child_pid=pid, **fields)

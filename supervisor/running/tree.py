@@ -6,6 +6,7 @@ is a task of its own that reports back. So no decision ever waits for a slow chi
 
 import os
 import random
+import time
 from collections import deque
 from functools import partial
 from typing import Any, Final
@@ -90,7 +91,7 @@ class Tree:
         self.started_s = trio.current_time()
         self.started = trio.Event()
         self.stopped = trio.Event()
-        self._to_do: deque[Action] = deque()
+        self._to_do: deque[tuple[Action, int]] = deque()  # What, and when it was decided.
         self._is_applying = False
         self._changed = trio.Event()
         self.log: Any = get_logger(actor="supervisor", pid=os.getpid())
@@ -150,6 +151,7 @@ class Tree:
             raise UsageError("nothing was changed: the tree is stopping")
         specs: dict[str, ChildSpec | GroupSpec] = {group.name: group for group in settings.groups}
         specs |= {child.name: child for child in settings.children}
+        self.carry_out()  # What is still to be done is about those who were there before.
         # All that can fail comes first: half a plan would count as carried out, and no later reload would complete it.
         self.children.expect(*(name for name in plan.names("add") if isinstance(specs[name], ChildSpec)))
         # And then these: a child that is started by what follows gets the new secrets and flags.
@@ -215,16 +217,20 @@ class Tree:
         self.carry_out()
 
     def begin(self, actions: list[Action]) -> bool:
-        """Make the processes that are to be made, and return whether there were any; the rest is for `carry_out`.
+        """Make the processes that are to be made; the rest is for `carry_out`.
 
-        Processes come first: while one begins, there is time to write down why.
+        Processes come first: while one begins, there is time to write down why. Returns whether that can wait until
+        they are ready: all could be made, and nothing is left but writing.
         """
+        now_ns = time.monotonic_ns()
         spawns = [action for action in actions if isinstance(action, Spawn)]
+        made = []
         for spawn in spawns:
             start = partial(self._start_message, spawn.child, spawn.incarnation)
-            self.children.begin(spawn.child, spawn.incarnation, start)
-        self._to_do.extend(actions)
-        return bool(spawns)
+            made.append(self.children.begin(spawn.child, spawn.incarnation, start))
+        self._to_do.extend((action, now_ns) for action in actions)
+        is_written = all(isinstance(action, Spawn | Record | Decision) for action in actions)
+        return bool(made) and all(made) and is_written
 
     def carry_out(self) -> None:
         """Carry out in order what `begin` left to be done."""
@@ -233,12 +239,12 @@ class Tree:
         self._is_applying = True
         try:
             while self._to_do:
-                self._carry_out(self._to_do.popleft())
+                self._carry_out(*self._to_do.popleft())
         finally:
             self._is_applying = False
         self._note_change()
 
-    def _carry_out(self, action: Action) -> None:
+    def _carry_out(self, action: Action, at_ns: int) -> None:
         match action:
             case Spawn(name, incarnation):
                 self.children.write_down(name, incarnation)
@@ -247,7 +253,7 @@ class Tree:
             case Kill(name, dump, why):
                 self.children.kill(name, dump=dump, why=why)
             case Record():
-                self._record(action)
+                self._record(action, at_ns)
             case Decision(name, text):
                 self.children.epilogue(name).decision = text
                 self.log.info("child.decision", child=name, decision=text)
@@ -277,5 +283,5 @@ class Tree:
             log_level=flags.log_level,
         )
 
-    def _record(self, record: Record) -> None:
-        write_event(record, self.children, self.records, self.log)
+    def _record(self, record: Record, at_ns: int | None = None) -> None:
+        write_event(record, self.children, self.records, self.log, at_ns=at_ns)

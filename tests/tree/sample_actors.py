@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -169,6 +170,27 @@ async def ignores_stop(actor: Any) -> None:
 async def prints_and_ignores_stop(actor: Any) -> None:
     print("printed", flush=True)
     await ignores_stop(actor)
+
+
+async def leaves_one_that_writes_into_its_links(actor: Any) -> None:
+    """In its first life, leave a process behind that has its sockets and writes what no protocol allows."""
+    parent = os.getpid()
+    if actor.incarnation == 1 and os.fork() == 0:
+        _write_into_links_when_orphaned(parent)
+    await idle(actor)
+
+
+def _write_into_links_when_orphaned(parent: int) -> None:
+    end_s = time.monotonic() + 5
+    while os.getppid() == parent and time.monotonic() < end_s:
+        time.sleep(0.0005)
+    time.sleep(0.004)
+    for fd in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if fd.is_socket():
+                os.write(int(fd.name), pack_frame(b"\xc1\xff"))
+    time.sleep(1)
+    os._exit(0)
 
 
 async def finishes(actor: Any) -> None:

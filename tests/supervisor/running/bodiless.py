@@ -38,8 +38,8 @@ def child(name: str, start: str = "m:run", **fields: Any) -> ChildSpec:
 class BodilessChildren(Children):
     """Makes no process."""
 
-    def begin(self, name: str, incarnation: int, start: Callable[[], Start]) -> None:
-        pass
+    def begin(self, name: str, incarnation: int, start: Callable[[], Start]) -> bool:
+        return False
 
     def write_down(self, name: str, incarnation: int) -> None:
         pass

@@ -18,7 +18,9 @@ from supervisor.records.records import open_records
 from supervisor.running.operator import Operator
 from supervisor.running.run_dir import open_run_dir
 from supervisor.running.run_tree import run_tree
+from supervisor.specs.plan import make_plan
 from supervisor.specs.settings import Settings
+from supervisor.specs.spec import GroupSpec
 from tests.supervisor.running.bodiless import child as any_child
 from tests.supervisor.running.bodiless import settings_of
 
@@ -156,3 +158,56 @@ async def test_a_stop_that_comes_before_a_restart_is_written_down_finds_everythi
     events = [(event["event"], event["pid"]) for event in history(tmp_path) if event["child"] == "a"]
     assert events[-1] == ("child_stopped", second)
     assert only_report(tmp_path, "a").pid == first
+
+
+async def test_a_process_that_cannot_be_made_is_told_before_anything_else_happens(tmp_path: Path) -> None:
+    settings = settings_of(child("a", "idle", restart="transient"))
+    async with tree_of(settings, tmp_path, 2) as operator:
+        await wait_ready(operator, "a", 1)
+        operator.tree.children.kill("a", dump=False)
+        while (record := operator.tree.machine.children["a"]).incarnation == 1:
+            await operator.tree.wait_changed()
+            assert operator.tree.faults(now_s=trio.current_time()) == []
+        await operator.restart("a")
+        await wait_ready(operator, "a", record.incarnation)
+        await trio.sleep(0.1)
+        assert record.state is State.READY
+
+
+async def test_a_child_that_is_added_again_while_its_removal_is_carried_out_keeps_its_socket(tmp_path: Path) -> None:
+    settings = settings_of(
+        child("a", "ignores_stop", shutdown_s=0.4), child("b", "idle"), strategy="rest_for_one", stable_s=0.1
+    )
+    async with tree_of(settings, tmp_path) as operator:
+        await wait_ready(operator, "b", 1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(operator.remove, "a")
+            await trio.sleep(0.1)
+            operator.tree.children.kill("b", dump=False)
+            while "a" in operator.tree.machine.children:
+                await operator.tree.wait_changed()
+            operator.tree.follow_plan(settings, make_plan(operator.tree.settings, settings))
+        await wait_ready(operator, "a", 1)
+        await wait_ready(operator, "b", 2)
+        assert operator.tree.faults(now_s=trio.current_time()) == []
+        assert (tmp_path / "run" / "a.sock").is_socket()
+
+
+async def test_what_is_said_over_the_link_of_a_life_that_has_ended_is_not_about_the_next(tmp_path: Path) -> None:
+    async with tree_of(settings_of(child("a", "leaves_one_that_writes_into_its_links")), tmp_path) as operator:
+        await wait_ready(operator, "a", 1)
+        operator.tree.children.kill("a", dump=False)
+        await wait_ready(operator, "a", 2)
+        await trio.sleep(0.1)
+        assert operator.tree.machine.children["a"].state is State.READY
+        assert operator.tree.machine.children["a"].incarnation == 2
+
+
+async def test_the_times_of_the_history_never_go_back(tmp_path: Path) -> None:
+    settings = settings_of(GroupSpec(name="g"), child("x", "idle", group="g"), child("y", "idle"))
+    async with tree_of(settings, tmp_path) as operator:
+        await wait_ready(operator, "y", 1)
+        operator.tree.children.kill("x", dump=False)
+        await wait_ready(operator, "x", 2)
+    times = [event["t_ns"] for event in history(tmp_path)]
+    assert times == sorted(times)
