@@ -25,8 +25,8 @@ class Strangers:
     """Finds and ends what dead children left behind.
 
     A living child's own processes are its business. When it dies they become ours, since this process adopts the
-    orphans below it (`PR_SET_CHILD_SUBREAPER`): they are killed within milliseconds. As PID 1 of a container this process is
-    also given orphans that have nothing to do with the tree; those are collected when they have ended.
+    orphans below it (`PR_SET_CHILD_SUBREAPER`): they are killed within milliseconds. As PID 1 of a container this
+    process is also given orphans that have nothing to do with the tree; those are collected when they have ended.
 
     One that may not be killed, such as a program that runs as another user, is told in the log once and left to the
     owner; it is collected when it has ended.
