@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import trio
 
 from supervisor.machine.states import State
@@ -15,6 +16,7 @@ from supervisor.processes.fresh_interpreter import FreshInterpreter
 from supervisor.processes.process import ChildProcess
 from supervisor.records.crash_reports import CrashReport, CrashReports
 from supervisor.records.records import open_records
+from supervisor.running import children
 from supervisor.running.operator import Operator
 from supervisor.running.run_dir import open_run_dir
 from supervisor.running.run_tree import run_tree
@@ -141,7 +143,10 @@ async def test_an_end_and_the_next_life_are_written_in_order_with_the_times_at_w
     assert times == sorted(times)
 
 
-async def test_a_stop_that_comes_before_a_restart_is_written_down_finds_everything_in_order(tmp_path: Path) -> None:
+async def test_a_stop_that_comes_before_a_restart_is_written_down_finds_everything_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "NEXT_LIFE_S", 1.0)  # Long enough for any machine.
     async with tree_of(settings_of(child("a", "idle")), tmp_path) as operator:
         await wait_ready(operator, "a", 1)
         first = operator.tree.children.lives["a"].pid
